@@ -1,0 +1,122 @@
+"""An agent: a prompt file, the role that answers, how it samples, and the shape of its answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel
+
+from synth.agents.parse import Unparsed, parse_json
+from synth.agents.prompt import Prompt, load_prompt
+from synth.chat import CallFailed, Chat, Dropped, Reply, Request
+from synth.engine.context import Context
+from synth.records import Call, Message, Sampling
+
+__all__ = ["Agent", "ask"]
+
+T = TypeVar("T", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Agent(Generic[T]):
+    """Asks `role` with `prompt` filled in, and reads the answer as an `output`.
+
+    The schema of `output` goes with the request, so that an endpoint with guided decoding
+    can only answer in that shape; elsewhere a reply that does not fit is given back once
+    with what is wrong, then dropped as `unparsed`. `prompt` is a built-in name or a path.
+    """
+
+    name: str
+    role: str
+    prompt: str | Path
+    output: type[T]
+    sampling: Sampling = Sampling()
+
+    @cached_property
+    def _prompt(self) -> Prompt:
+        return load_prompt(self.prompt)
+
+    @cached_property
+    def _schema(self) -> dict[str, Any]:
+        return self.output.model_json_schema()
+
+    async def __call__(self, context: Context, *, sample: int = 0, **variables: object) -> T:
+        """One typed answer. `sample` numbers independent answers to the same question.
+
+        Raises `Dropped` (`unparsed`, `truncated`, `call-failed`): the graph ends there and
+        the seed is kept as a rejection.
+        """
+        messages = self._prompt.render(**variables)
+        reply = await self._say(context, messages, sample)
+        try:
+            return self._read(reply)
+        except Unparsed as error:
+            return await self._repair(context, messages, reply, error, sample)
+
+    async def _repair(
+        self, context: Context, messages: list[Message], reply: Reply, problem: Unparsed, sample: int
+    ) -> T:
+        asked: list[Message] = [
+            *messages,
+            {"role": "assistant", "content": reply.text},
+            {"role": "user", "content": f"That is not the JSON asked for ({problem}). Answer with it alone."},
+        ]
+        second = await self._say(context, asked, sample)
+        try:
+            return self._read(second)
+        except Unparsed as error:
+            raise Dropped("unparsed", self.name, str(error), raw=second.text, attempts=2) from error
+
+    def _read(self, reply: Reply) -> T:
+        if reply.truncated:
+            raise Dropped("truncated", self.name, "the token limit cut the answer off", raw=reply.text)
+        return parse_json(reply.text, self.output)
+
+    async def _say(self, context: Context, messages: list[Message], sample: int) -> Reply:
+        replies = await ask(
+            context,
+            self.role,
+            messages,
+            self.sampling,
+            agent=self.name,
+            prompt_hash=self._prompt.hash,
+            schema=self._schema,
+            first=sample,
+        )
+        return replies[0]
+
+
+async def ask(
+    context: Context,
+    role: str,
+    messages: list[Message],
+    sampling: Sampling,
+    *,
+    agent: str,
+    prompt_hash: str = "",
+    schema: dict[str, Any] | None = None,
+    n: int = 1,
+    first: int = 0,
+) -> list[Reply]:
+    """`n` plain replies from a role, noted in the lineage. Raises `Dropped("call-failed")`."""
+    model: Chat = context.models[role]
+    request = Request(messages, sampling, schema, stage=f"{context.round}/{context.stage}", agent=agent)
+    try:
+        replies = await model.ask(request, n=n, first=first)
+    except CallFailed as error:
+        raise Dropped("call-failed", agent, error.detail, attempts=error.attempts, error=error.kind) from error
+    for reply in replies:
+        context.calls.append(
+            Call.model_construct(
+                key=reply.key,
+                agent=agent,
+                prompt_hash=prompt_hash,
+                model=model.model,
+                weights=model.weights,
+                sampling=sampling,
+            )
+        )
+    return replies

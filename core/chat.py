@@ -1,0 +1,119 @@
+"""The vocabulary of one model call: what is asked, what comes back, who answers.
+
+`Chat` is the interface every role is played behind, be it a vLLM server, another
+endpoint or a program. Agents and the engine know nothing else of their models.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import orjson
+
+from synth.records import Message, Rejection, Sampling
+
+__all__ = ["CallFailed", "Chat", "Dropped", "Reply", "Request", "call_key"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One question to a model. `stage` and `agent` are bookkeeping and not part of the key.
+
+    `schema` asks for JSON of that shape, by guided decoding where the endpoint has it.
+    """
+
+    messages: list[Message]
+    sampling: Sampling
+    schema: dict[str, Any] | None = None
+    stage: str = ""
+    agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer. `finish_reason` is the server's; `thinking` is split off the text.
+
+    `seconds` is the time of the call that paid for it; `key` names it in the journal.
+    """
+
+    text: str
+    finish_reason: str = "stop"
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float = 0.0
+    thinking: str = ""
+    key: str = ""
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the token limit cut it off; such a text is never an answer."""
+        return self.finish_reason == "length"
+
+
+class Chat(Protocol):
+    """Whoever plays a role. `model` and `weights` identify the answers it gives."""
+
+    role: str
+    model: str
+
+    @property
+    def weights(self) -> str: ...
+
+    async def ask(self, request: Request, n: int = 1, first: int = 0) -> list[Reply]:
+        """`n` independent samples, numbered from `first`. Raises `CallFailed`."""
+        ...
+
+
+class CallFailed(Exception):
+    """A call that got no usable answer after its retries; the sample is rejected, not the run."""
+
+    def __init__(self, kind: str, detail: str, attempts: int = 1) -> None:
+        super().__init__(f"{kind}: {detail}")
+        self.kind = kind
+        self.detail = detail
+        self.attempts = attempts
+
+
+@dataclass
+class Dropped(Exception):
+    """Raised in a graph node to give a sample up, with the reason that is counted."""
+
+    reason: str
+    node: str
+    detail: str = ""
+    raw: str = ""
+    attempts: int = 1
+    error: str = ""
+    data: dict[str, Any] = field(default_factory=dict)
+
+    def rejection(self, seed_id: str, round_number: int, stage: str) -> Rejection:
+        """The record that is kept of it."""
+        return Rejection(
+            seed_id=seed_id,
+            round=round_number,
+            stage=stage,
+            node=self.node,
+            reason=self.reason,
+            detail=self.detail,
+            attempts=self.attempts,
+            error=self.error,
+            raw=self.raw,
+            data=self.data,
+        )
+
+
+def call_key(
+    model: str, weights: str, messages: list[Message], sampling: bytes, schema: bytes, index: int
+) -> bytes:
+    """Sixteen bytes that name one call: whom, with which weights, what, how, which sample.
+
+    `sampling` and `schema` come serialised because they are the same for many calls.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(orjson.dumps([model, weights, index], option=orjson.OPT_SORT_KEYS))
+    digest.update(orjson.dumps(messages, option=orjson.OPT_SORT_KEYS))
+    digest.update(sampling)
+    digest.update(schema)
+    return digest.digest()

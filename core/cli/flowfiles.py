@@ -1,0 +1,43 @@
+"""What `run` and `check` share: reading a flow file with its overlays."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from synth.config import ConfigError, Loaded, check_files, load_flow
+
+__all__ = ["load", "params_of", "run_name"]
+
+
+def params_of(flow: str) -> type[BaseModel]:
+    """The model of a flow's `with:` section."""
+    from synth.flows import load_flow_module
+
+    return load_flow_module(flow).params
+
+
+def load(path: Path, overrides: Sequence[str], profile: str | None) -> Loaded:
+    """A flow file, parsed and with its files and models checked. Raises `ConfigError`."""
+    from synth.teachers.models import resolvable
+
+    loaded = load_flow(path, overrides=overrides, profile=profile, params=params_of)
+    problems = check_files(loaded, path.parent, resolvable=resolvable)
+    if problems:
+        raise ConfigError(problems)
+    return loaded
+
+
+def run_name(loaded: Loaded, overrides: Sequence[str], profile: str | None) -> str:
+    """A run's name from its flow file and what was overlaid, so that arms do not collide."""
+    if loaded.flow.name:
+        return loaded.flow.name
+    parts = [loaded.path.stem, *([profile] if profile else [])]
+    for override in overrides:
+        key, _, value = override.partition("=")
+        if not key.startswith("budget."):
+            parts.append(f"{key.rpartition('.')[2]}-{value}")
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", "-".join(parts)).strip("-")

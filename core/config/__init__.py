@@ -1,0 +1,38 @@
+"""The flow file: its models, its reader, and its checks."""
+
+from synth.config.check import check_files
+from synth.config.flowfile import (
+    Budget,
+    DataSource,
+    Evaluate,
+    FlowFile,
+    Gate,
+    Lora,
+    ModelSpec,
+    Scratch,
+    ServerOptions,
+    Strict,
+    Train,
+)
+from synth.config.load import Loaded, load_flow
+from synth.config.locate import locate
+from synth.config.schema import flow_schema
+
+__all__ = [
+    "Budget",
+    "DataSource",
+    "Evaluate",
+    "FlowFile",
+    "Gate",
+    "Loaded",
+    "Lora",
+    "ModelSpec",
+    "Scratch",
+    "ServerOptions",
+    "Strict",
+    "Train",
+    "check_files",
+    "flow_schema",
+    "load_flow",
+    "locate",
+]

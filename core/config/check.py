@@ -1,0 +1,140 @@
+"""What a flow file refers to: data files, programs, models, keys in the environment."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+
+from synth.config.flowfile import ModelSpec
+from synth.config.load import Loaded
+from synth.config.locate import locate, nearest_to
+from synth.config.suggest import suggestion
+from synth.errors import Problem
+
+__all__ = ["DATA_SUFFIXES", "TEXT_SUFFIXES", "check_files"]
+
+DATA_SUFFIXES = (".jsonl", ".parquet", ".csv")
+"""Files of rows that a `source` may name."""
+TEXT_SUFFIXES = (".txt", ".md")
+"""Documents that a folder may hold besides files of rows."""
+
+Resolvable = Callable[[str], str | None]
+_Fault = tuple[str, str]  # message and cure
+
+
+def check_files(
+    loaded: Loaded,
+    base: Path,
+    *,
+    resolvable: Resolvable | None = None,
+    roles: Collection[str] | None = None,
+) -> list[Problem]:
+    """Everything the flow file names that is not there; nothing is started or downloaded.
+
+    `base` is the current directory. `resolvable` says why a local model cannot be had, or
+    None if it can. Only `roles` are looked at, by default all.
+    """
+    problems: list[Problem] = []
+    for role, spec in loaded.flow.models.items():
+        if roles is None or role in roles:
+            for key, message, cure in _of_role(spec, loaded.path, base, resolvable):
+                problems.append(loaded.problem(("models", role, key), message, cure))
+    for name, data in loaded.flow.data.items():
+        fault = _of_source(data.source, loaded.path, base)
+        if fault is not None:
+            problems.append(loaded.problem(("data", name, "source"), *fault))
+    return problems
+
+
+def _of_role(
+    spec: ModelSpec, flow_file: Path, base: Path, resolvable: Resolvable | None
+) -> Iterator[tuple[str, str, str]]:
+    """Key, message and cure of every fault."""
+    if spec.api_key is not None:
+        name = spec.api_key.removeprefix("env:")
+        if not os.environ.get(name):
+            yield "api_key", f"the variable {name} is not set", f"set it before the run: export {name}=..."
+    if spec.program is not None:
+        fault = _of_program(spec.program, (base, flow_file.parent))
+    elif spec.kind == "local" and isinstance(spec.model, str):
+        fault = _of_model(spec.model, flow_file, base, resolvable)
+    else:
+        fault = None
+    if fault is not None:
+        yield "program" if spec.program is not None else "model", *fault
+
+
+def _of_model(model: str, flow_file: Path, base: Path, resolvable: Resolvable | None) -> _Fault | None:
+    cure = "name an alias, a hub id (owner/name), a folder, or {scratch: tiny}"
+    found = locate(model, flow_file, base)
+    if found is None and model.startswith((".", "/", "~")):
+        return f"there is no folder {model}", nearest_to(model, flow_file, base) or cure
+    reason = resolvable(str(found or model)) if resolvable else None
+    return (reason, cure) if reason else None
+
+
+def _of_program(reference: str, folders: Collection[Path]) -> _Fault | None:
+    """Why `module:function` leads to nothing that can be called."""
+    module_name, _, name = reference.partition(":")
+    if not name or not all(part.isidentifier() for part in module_name.split(".")):
+        return f"expected module:function, found '{reference}'", "for example my_project.teachers:answer"
+    for folder in folders:
+        # At the end, so that a user's folder never hides an installed package; left there,
+        # because the run imports the program again.
+        if str(folder.resolve()) not in sys.path:
+            sys.path.append(str(folder.resolve()))
+    try:
+        module = importlib.import_module(module_name)
+    except (Exception, SystemExit) as error:
+        message = f"'{module_name}' cannot be imported: {type(error).__name__}: {error}"
+        return message, "put it into the current directory or beside the flow file, or install it"
+    function = getattr(module, name, None)
+    if function is None:
+        known = [one for one, value in vars(module).items() if callable(value) and not one.startswith("_")]
+        return f"'{module_name}' has no '{name}'", suggestion(name, known, "it has") or "define it there"
+    if not callable(function):
+        kind = type(function).__name__
+        return f"'{name}' is a value of type {kind}, not a function", "name a function from messages to text"
+    return None
+
+
+def _of_source(source: str, flow_file: Path, base: Path) -> _Fault | None:
+    if source == "tasks":
+        return None
+    if source.startswith("hub:"):
+        if source.count("/") == 1 and not source.endswith("/") and "hub:/" not in source:
+            return None
+        return f"expected hub:owner/name, found '{source}'", "for example hub:openai/gsm8k"
+    found = locate(source, flow_file, base)
+    if found is None:
+        return f"there is no file or folder {source}", _cure_of_path(source, flow_file, base)
+    return _of_folder(found) if found.is_dir() else _of_file(found)
+
+
+def _cure_of_path(source: str, flow_file: Path, base: Path) -> str:
+    near = nearest_to(source, flow_file, base)
+    if near:
+        return near
+    if source.count("/") == 1 and not Path(source).suffix and not source.startswith((".", "/", "~")):
+        return f"a data set of the hub is written hub:{source}"
+    return "write tasks, hub:owner/name, or a path from the current directory or the flow file's folder"
+
+
+def _of_file(file: Path) -> _Fault | None:
+    if file.suffix not in DATA_SUFFIXES:
+        return f"{file} is not of a kind that is read", f"convert it to one of {', '.join(DATA_SUFFIXES)}"
+    if file.stat().st_size == 0:
+        return f"{file} is empty", "write rows into it, in a .jsonl file one JSON object a line"
+    if not os.access(file, os.R_OK):
+        return f"{file} may not be read", "check its permissions"
+    return None
+
+
+def _of_folder(folder: Path) -> _Fault | None:
+    suffixes = (*DATA_SUFFIXES, *TEXT_SUFFIXES)
+    if any(file.suffix in suffixes for file in folder.rglob("*")):
+        return None
+    return f"the folder {folder} holds no data", f"put files into it: {', '.join(suffixes)}"

@@ -1,0 +1,264 @@
+"""The flow file as typed models: what may be written, with defaults and limits.
+
+The YAML is read by `synth.config.load`; the JSON Schema and the reference page are made
+from these classes. `with` belongs to the flow, which types it with a model of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+__all__ = [
+    "Budget",
+    "DataSource",
+    "Evaluate",
+    "FlowFile",
+    "Gate",
+    "Lora",
+    "ModelSpec",
+    "Scratch",
+    "ServerOptions",
+    "Strict",
+    "Train",
+]
+
+
+class Strict(BaseModel):
+    """Base of every section: unknown keys are refused.
+
+    A validator's message is "what is wrong; what to do", in plain words.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Scratch(Strict):
+    """A small model trained from nothing on the run's own task families."""
+
+    scratch: Literal["tiny"]
+    """`tiny`: about one million parameters, bytes as tokens."""
+    seed: int = 0
+    """Seed of its initial weights and of its base training data."""
+    steps: int = Field(default=600, gt=0)
+    """Optimiser steps of its base training."""
+
+
+class ServerOptions(Strict):
+    """How a locally served model is started; what is left out is chosen for the machine."""
+
+    port: int | None = Field(default=None, ge=1, le=65535)
+    """Fixed port; by default a free one is taken."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """`auto`: float32 on a CPU, bfloat16 on a GPU."""
+    max_model_len: int | None = Field(default=None, gt=0)
+    """Longest prompt plus answer in tokens; by default the model's own limit, at most 2048 on a CPU."""
+    gpu_memory_utilization: float = Field(default=0.9, gt=0, le=1)
+    """Share of the GPU's memory the server may take."""
+    kv_cache_gib: int = Field(default=2, gt=0)
+    """Memory for the KV cache on a CPU, in GiB."""
+    tensor_parallel_size: int = Field(default=1, gt=0)
+    args: tuple[str, ...] = ()
+    """Further arguments passed to the server as they are."""
+
+    @field_validator("args")
+    @classmethod
+    def _no_key(cls, args: tuple[str, ...]) -> tuple[str, ...]:
+        if any(arg.startswith("--api-key") for arg in args):
+            raise ValueError("a key may not stand in the flow file; leave it out, a local server needs none")
+        return args
+
+
+class ModelSpec(Strict):
+    """Who plays a role: a model served locally, an endpoint, or a program. Exactly one."""
+
+    model: str | Scratch | None = None
+    """An alias, a hub id, a local folder, or `{scratch: tiny}`; with `base_url` the served name."""
+    base_url: str | None = None
+    """Root of an OpenAI-compatible endpoint, such as http://127.0.0.1:8000/v1."""
+    api_key: str | None = None
+    """`env:NAME`: the environment variable that holds the key. A key itself is refused."""
+    program: str | None = None
+    """`module:function`: a Python function from messages to text."""
+    server: ServerOptions = ServerOptions()
+    concurrency: int | None = Field(default=None, gt=0)
+    """Calls in flight; by default it finds its own level."""
+    timeout: float = Field(default=120.0, gt=0)
+    """Seconds one call may take, counted from sending."""
+
+    @field_validator("base_url")
+    @classmethod
+    def _plain_url(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            parts = urlsplit("")
+        if parts.scheme not in ("http", "https") or not parts.netloc:
+            raise ValueError("this is not a web address; write the root, such as http://127.0.0.1:8000/v1")
+        if "@" in parts.netloc or parts.query:
+            raise ValueError("an address may hold no password and no query; write 'api_key: env:NAME'")
+        return url
+
+    @field_validator("api_key")
+    @classmethod
+    def _only_named(cls, key: str | None) -> str | None:
+        if key is not None and not re.fullmatch(r"env:[A-Za-z_][A-Za-z0-9_]*", key):
+            raise ValueError(
+                "a key itself may not stand in the flow file; write env:NAME, the variable that holds it"
+            )
+        return key
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> ModelSpec:
+        if self.program is not None and (self.model is not None or self.base_url is not None):
+            raise ValueError(
+                "a role is played by a program or by a model, not by both; "
+                "keep one (an overlay drops the other with null, as in 'model: null')"
+            )
+        if self.program is None and self.model is None:
+            raise ValueError("nobody plays this role; write model, base_url with model, or program")
+        if self.base_url is not None and not isinstance(self.model, str):
+            raise ValueError("an endpoint needs a model; write the name it serves under 'model'")
+        return self
+
+    @property
+    def kind(self) -> Literal["local", "endpoint", "program"]:
+        """Which of the three this is."""
+        if self.program is not None:
+            return "program"
+        return "endpoint" if self.base_url is not None else "local"
+
+
+class DataSource(Strict):
+    """Where questions come from: task families, or a file, folder or hub data set."""
+
+    source: str
+    """`tasks` (procedural families), a path (jsonl, parquet, csv), or `hub:owner/name`."""
+    families: tuple[str, ...] = ()
+    """Task families to draw from; all of the built-in set when empty. Only for `tasks`."""
+    size: int | None = Field(default=None, gt=0)
+    """Items to take; for `tasks` items per family."""
+    seed: int = 0
+    """Seed of procedural items and of the draw when `size` is less than what is there."""
+    split: str = "train"
+    """Split of a hub data set."""
+    config: str | None = None
+    """Configuration (subset) of a hub data set."""
+    question: str = "question"
+    """Field that holds the question."""
+    answer: str = "answer"
+    """Field that holds the answer."""
+    skill: str | None = None
+    """Field that holds the skill or subject, if there is one."""
+    answer_after: str | None = None
+    """Take only what follows the last occurrence of this mark in the answer (GSM8K: `####`)."""
+    kind: Literal["number", "word", "list", "choice", "math", "text"] = "text"
+    """What an answer looks like; task families know their own."""
+    licence: str = ""
+    """Licence of the data, carried by every record made from it."""
+
+
+class Lora(Strict):
+    """Low-rank adapters (arXiv 2106.09685)."""
+
+    r: int = Field(default=16, gt=0)
+    alpha: int = Field(default=32, gt=0)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    layers: int | None = Field(default=None, gt=0)
+    """Adapt only the top N layers; all when left out."""
+
+
+class Train(Strict):
+    """How the student learns. Rates and counts are per optimiser step."""
+
+    objective: Literal["sft"] = "sft"
+    lora: Lora | None = Lora()
+    """`null` trains all weights."""
+    learning_rate: float = Field(default=1e-4, gt=0)
+    epochs: float = Field(default=1.0, gt=0)
+    batch_size: int = Field(default=8, gt=0)
+    gradient_accumulation: int = Field(default=1, gt=0)
+    warmup_ratio: float = Field(default=0.03, ge=0, lt=1)
+    scheduler: Literal["constant", "linear", "cosine", "constant_with_warmup"] = "cosine"
+    weight_decay: float = Field(default=0.0, ge=0)
+    max_grad_norm: float = Field(default=1.0, gt=0)
+    max_length: int = Field(default=1024, gt=0)
+    """Tokens of prompt plus answer; longer examples are rejected, never cut silently."""
+    packing: bool = False
+    save_steps: int = Field(default=50, gt=0)
+    """A checkpoint every so many steps, to go on from after a crash."""
+    seed: int = 0
+    threads: int | None = Field(default=None, gt=0)
+    """CPU threads; by default all."""
+
+
+class Evaluate(Strict):
+    """How the student is measured."""
+
+    verifier: Literal["answer", "math"] = "answer"
+    """`answer` reads the answer by its kind; `math` compares mathematical expressions."""
+    max_tokens: int = Field(default=64, gt=0)
+    system: str | None = None
+    """System message put before every question, in training and in evaluation."""
+    prompt: str = "{question}"
+    """How a question is put to the student; must contain `{question}`."""
+
+    @field_validator("prompt")
+    @classmethod
+    def _has_question(cls, prompt: str) -> str:
+        if "{question}" not in prompt:
+            raise ValueError("the prompt leaves no place for the question; write {question} where it goes")
+        return prompt
+
+
+class Gate(Strict):
+    """When a new student replaces the current one."""
+
+    metric: Literal["accuracy", "strict_accuracy"] = "accuracy"
+    test: Literal["mcnemar", "bootstrap"] = "mcnemar"
+    alpha: float = Field(default=0.05, gt=0, lt=1)
+    on_reject: Literal["stop", "continue"] = "continue"
+
+
+class Budget(Strict):
+    """Hard limits; the run stops at a clean point and goes on when they are raised."""
+
+    tokens: int | None = Field(default=None, gt=0)
+    """Prompt plus completion tokens of all paid calls."""
+    hours: float | None = Field(default=None, gt=0)
+    train_tokens: int | None = Field(default=None, gt=0)
+    """Tokens of training data a round may use; arms compared at equal size share it."""
+
+
+class FlowFile(Strict):
+    """One flow file, resolved: what `runs/<name>/flow.yaml` holds."""
+
+    flow: str
+    """A built-in flow's name, or `package.module:build`."""
+    name: str | None = None
+    """Name of the run; by default the flow file's."""
+    seed: int = 0
+    rounds: Annotated[int, Field(gt=0)] = 1
+    models: dict[str, ModelSpec]
+    """Role -> who plays it. `student` is required where the flow trains one."""
+    data: dict[str, DataSource] = Field(default_factory=dict)
+    with_: dict[str, Any] = Field(default_factory=dict, alias="with")
+    """The flow's own parameters."""
+    train: Train = Train()
+    evaluate: Evaluate = Evaluate()
+    gate: Gate = Gate()
+    budget: Budget = Budget()
+    profiles: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Named overlays of this file, chosen with `--profile NAME`."""
+
+    @field_validator("name")
+    @classmethod
+    def _folder_name(cls, name: str | None) -> str | None:
+        if name is not None and (not name or name.startswith(".") or re.search(r"[/\\\x00-\x1f]", name)):
+            raise ValueError("the run's folder bears this name; write one without slashes or a leading dot")
+        return name

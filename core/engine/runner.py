@@ -1,0 +1,188 @@
+"""The runner: one graph over a stream of seeds, a few hundred at once, in bounded memory.
+
+Seeds stream in, results stream out to the journal. A seed whose result is stored is not
+run again; one that was under way replays its finished calls from the journal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import orjson
+
+from synth.chat import Dropped
+from synth.engine.context import Context
+from synth.errors import SynthError
+from synth.journal import Journal
+from synth.records import Rejection, Sample, Seed
+
+__all__ = ["Graph", "Result", "StageCounts", "run_graph"]
+
+RECURSION_LIMIT = 200
+
+
+class Graph(Protocol):
+    """A compiled LangGraph graph. Its state starts with `seed` and may end with `samples`
+    (list of `Sample`), `rejections` (list of `Rejection`) and `output` (a JSON object)."""
+
+    async def ainvoke(self, input: Any, config: Any = None, *, context: Any = None, **kwargs: Any) -> Any: ...
+
+
+@dataclass(slots=True)
+class Result:
+    """What one seed came to."""
+
+    seed: str
+    samples: list[Sample] = field(default_factory=list)
+    rejections: list[Rejection] = field(default_factory=list)
+    output: dict[str, Any] = field(default_factory=dict)
+
+    def dump(self) -> bytes:
+        """One JSON object, read back by `load`."""
+        return orjson.dumps(
+            {
+                "seed": self.seed,
+                "samples": [sample.model_dump() for sample in self.samples],
+                "rejections": [rejection.model_dump() for rejection in self.rejections],
+                "output": self.output,
+            }
+        )
+
+    @classmethod
+    def load(cls, payload: bytes) -> Result:
+        """The result `dump` wrote."""
+        data = orjson.loads(payload)
+        return cls(
+            seed=data["seed"],
+            samples=[Sample.model_validate(sample) for sample in data["samples"]],
+            rejections=[Rejection.model_validate(rejection) for rejection in data["rejections"]],
+            output=data["output"],
+        )
+
+
+@dataclass
+class StageCounts:
+    """How a stage went, counted as it goes."""
+
+    seeds: int = 0
+    resumed: int = 0
+    kept: int = 0
+    rejected: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+
+    def info(self) -> dict[str, Any]:
+        """As stored with the stage."""
+        return {
+            "items": self.seeds,
+            "resumed": self.resumed,
+            "kept": self.kept,
+            "rejected": self.rejected,
+            "reasons": dict(self.reasons),
+        }
+
+
+async def run_graph(
+    graph: Graph,
+    seeds: Iterable[Seed],
+    context: Callable[[Seed], Context],
+    journal: Journal,
+    *,
+    stage: str,
+    window: int = 256,
+    on_done: Callable[[Result], None] = lambda result: None,
+) -> StageCounts:
+    """Run `graph` once for each seed, at most `window` at a time; results go to the journal.
+
+    A `Dropped` or a node's own exception makes a rejection, never a crash; a `SynthError`
+    (endpoint lost, disk full) stops the stage, and the same command goes on later.
+    """
+    counts = StageCounts()
+    done = journal.finished_seeds(stage)
+    stream = _fresh(seeds, done, counts)
+
+    async def worker() -> None:
+        for position, seed in stream:
+            result = await _run_one(graph, seed, context(seed), stage)
+            journal.store_result(
+                stage, seed.id, position, len(result.samples), len(result.rejections), result.dump()
+            )
+            counts.seeds += 1
+            counts.kept += len(result.samples)
+            counts.rejected += len(result.rejections)
+            counts.reasons.update(rejection.reason for rejection in result.rejections)
+            on_done(result)
+
+    await _gather_or_cancel([worker() for _ in range(window)])
+    await journal.flush()
+    return counts
+
+
+def _fresh(seeds: Iterable[Seed], done: set[str], counts: StageCounts) -> Iterator[tuple[int, Seed]]:
+    """Seeds without a stored result, numbered; a seed that comes twice is run once."""
+    seen: set[str] = set()
+    for position, seed in enumerate(seeds):
+        if seed.id in done:
+            counts.resumed += 1
+        elif seed.id not in seen:
+            seen.add(seed.id)
+            yield position, seed
+
+
+async def _gather_or_cancel(workers: list[Any]) -> None:
+    """Run all workers; the first error stops the others and is raised."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for worker in workers:
+                group.create_task(worker)
+    except* SynthError as errors:
+        raise _first(errors) from None
+
+
+def _first(group: BaseExceptionGroup[Any]) -> BaseException:
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error
+
+
+async def _run_one(graph: Graph, seed: Seed, context: Context, stage: str) -> Result:
+    try:
+        state: Mapping[str, Any] = await graph.ainvoke(
+            {"seed": seed}, {"recursion_limit": RECURSION_LIMIT}, context=context
+        )
+    except Dropped as drop:
+        return Result(seed.id, rejections=[drop.rejection(seed.id, context.round, context.stage)])
+    except SynthError:
+        raise
+    except Exception as error:
+        return Result(seed.id, rejections=[_crash(error, seed, context)])
+    return Result(
+        seed.id,
+        samples=list(state.get("samples") or ()),
+        rejections=list(state.get("rejections") or ()),
+        output=dict(state.get("output") or {}),
+    )
+
+
+def _crash(error: Exception, seed: Seed, context: Context) -> Rejection:
+    """A node's own fault: kept with the seed, named by LangGraph's note on the exception."""
+    notes = " ".join(getattr(error, "__notes__", ()))
+    node = notes.split("'")[1] if notes.count("'") >= 2 else ""
+    return Rejection(
+        seed_id=seed.id,
+        round=context.round,
+        stage=context.stage,
+        node=node,
+        reason="crashed",
+        detail=str(error),
+        error=type(error).__name__,
+        data=seed.data,
+    )
+
+
+def seed_rng(run_seed: int, stage: str, seed_id: str) -> random.Random:
+    """Chance for one seed of one stage, the same in every replay."""
+    return random.Random(f"{run_seed}/{stage}/{seed_id}")

@@ -1,0 +1,182 @@
+"""A session: one run under way, as a flow sees it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from synth.chat import Chat
+from synth.config import FlowFile
+from synth.data import read_questions
+from synth.engine.context import Context
+from synth.engine.flow import FlowParams
+from synth.engine.folder import RunFolder
+from synth.engine.runner import Graph, Result, run_graph, seed_rng
+from synth.errors import BudgetExceeded, DataError, SynthError
+from synth.journal import Journal
+from synth.progress import Progress
+from synth.records import Question, Rejection, Sample, Seed
+
+__all__ = ["Session"]
+
+
+@dataclass
+class Session:
+    """What a flow's `generate` works with: its settings, data, models, and stages to run.
+
+    `round` counts from 1. `stage` is the only way work gets done: it streams seeds through
+    a graph, stores every result, and is skipped when it was finished before.
+    """
+
+    flow: FlowFile
+    params: FlowParams
+    folder: RunFolder
+    journal: Journal
+    models: Mapping[str, Chat]
+    progress: Progress
+    base: Path
+    round: int = 1
+    window: int = 256
+    _questions: dict[str, list[Question]] = field(default_factory=dict)
+
+    def questions(self, name: str) -> list[Question]:
+        """All questions of a data source of the flow file. Raises `DataError`."""
+        if name not in self._questions:
+            source = self.flow.data.get(name)
+            if source is None:
+                raise DataError(
+                    f"the flow {self.flow.flow!r} needs data.{name}, which the flow file does not have",
+                    f"add a source under data: {name}:",
+                )
+            self._questions[name] = list(read_questions(source, base=self.base, exclude=self._held_out(name)))
+        return self._questions[name]
+
+    def _held_out(self, name: str) -> set[str]:
+        """Texts a source must not repeat: the test set's, for every other source; then the profile's."""
+        order = [source for source in ("test", "profile") if source in self.flow.data]
+        before = order[: order.index(name)] if name in order else order
+        return {question.question for source in before for question in self.questions(source)}
+
+    async def stage(
+        self,
+        name: str,
+        graph: Graph,
+        seeds: Iterable[Seed],
+        *,
+        total: int | None = None,
+        extras: Mapping[str, Any] | None = None,
+        models: Mapping[str, Chat] | None = None,
+    ) -> list[Result]:
+        """Run a graph over seeds and return all results in seed order.
+
+        `extras` is shared by all invocations through their context; `models` overrides the
+        session's. Raises `SynthError` where the run cannot go on (it is resumable).
+        """
+        await self.run_stage(name, graph, seeds, total=total, extras=extras, models=models)
+        return list(self.results(name))
+
+    async def run_stage(
+        self,
+        name: str,
+        graph: Graph,
+        seeds: Iterable[Seed],
+        *,
+        total: int | None = None,
+        extras: Mapping[str, Any] | None = None,
+        models: Mapping[str, Chat] | None = None,
+    ) -> None:
+        """As `stage`, for stages whose results do not fit in memory: read them with `results`."""
+        row = self.journal.stage(self.round, name)
+        if row is not None and row.status == "done":
+            self.progress.skipped(self.round, name, row.info)
+            return
+        self.check_budget()
+        self.journal.set_stage(self.round, name, "running", {})
+        shared = dict(extras or {})
+        full_name = f"{self.round}/{name}"
+
+        def context(seed: Seed) -> Context:
+            return Context(
+                flow=self.flow.flow,
+                arm=self.params.arm,
+                round=self.round,
+                stage=name,
+                seed_id=seed.id,
+                models=models or self.models,
+                params=self.params,
+                rng=seed_rng(self.flow.seed, full_name, seed.id),
+                extras=shared,
+            )
+
+        with self.progress.stage(self.round, name, total) as bar:
+
+            def on_done(result: Result) -> None:
+                bar.advance(1, dropped=[rejection.reason for rejection in result.rejections])
+
+            try:
+                counts = await run_graph(
+                    graph,
+                    seeds,
+                    context,
+                    self.journal,
+                    stage=full_name,
+                    window=self.window,
+                    on_done=on_done,
+                )
+            except SynthError as error:
+                self.journal.set_stage(self.round, name, "failed", {"error": error.what})
+                raise
+        self.finish(name, self._info(full_name, counts.resumed))
+
+    def _info(self, full_name: str, resumed: int) -> dict[str, Any]:
+        """Counts of a finished stage over all of its starts."""
+        seeds, kept, rejected = self.journal.result_counts(full_name)
+        reasons: dict[str, int] = {}
+        if rejected:
+            for result in self._stored(full_name):
+                for rejection in result.rejections:
+                    reasons[rejection.reason] = reasons.get(rejection.reason, 0) + 1
+        return {"items": seeds, "kept": kept, "rejected": rejected, "reasons": reasons, "resumed": resumed}
+
+    def finish(self, name: str, info: Mapping[str, Any]) -> None:
+        """Note that a stage of this round is done."""
+        self.journal.set_stage(self.round, name, "done", dict(info))
+        self.folder.event("stage-done", round=self.round, stage=name, **info)
+
+    def results(self, name: str) -> Iterator[Result]:
+        """Stored results of a stage of this round, in seed order."""
+        return self._stored(f"{self.round}/{name}")
+
+    def samples(self, name: str) -> Iterator[Sample]:
+        """Samples of a stage of this round, in seed order."""
+        return (sample for result in self.results(name) for sample in result.samples)
+
+    def rejections(self) -> Iterator[Rejection]:
+        """Rejections of all graph stages of this round."""
+        for row in self.journal.stages():
+            if row.round == self.round:
+                for result in self.results(row.name):
+                    yield from result.rejections
+
+    def _stored(self, full_name: str) -> Iterator[Result]:
+        return (Result.load(payload) for payload in self.journal.results(full_name))
+
+    def check_budget(self) -> None:
+        """Raises `BudgetExceeded` at a clean point once a limit of the flow file is reached."""
+        budget = self.flow.budget
+        spent = sum(self.journal.tokens())
+        if budget.tokens is not None and spent >= budget.tokens:
+            raise BudgetExceeded(
+                f"the budget of {budget.tokens:,} tokens is used up ({spent:,} spent)",
+                "raise budget.tokens and run the same command: it goes on from here",
+            )
+        started = float(self.journal.meta("created") or time.time())
+        hours = (time.time() - started) / 3600
+        if budget.hours is not None and hours >= budget.hours:
+            raise BudgetExceeded(
+                f"the budget of {budget.hours:g} hours is used up",
+                "raise budget.hours and run the same command: it goes on from here",
+            )

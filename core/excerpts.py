@@ -1,0 +1,131 @@
+"""A few records of a round to look at: samples kept, samples refused, answers that changed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from synth.records import Judged, Message, Rejection, Sample
+from synth.runfiles import Part, read_lines
+
+__all__ = ["AnswerChange", "Excerpt", "Score", "answers", "kept_samples", "rejections"]
+
+SHOWN = 4
+"""Kept samples, reasons of rejection, and changed answers shown of a round."""
+TEXT_LIMIT = 1200
+"""Characters shown of a text."""
+
+
+class Excerpt(Part):
+    """A record to look at; `reason` is empty for a kept one. Long texts are clipped."""
+
+    family: str
+    prompt: str
+    answer: str
+    """What is to be learned; of a refused record its raw text."""
+    stage: str = ""
+    reason: str = ""
+    detail: str = ""
+
+
+class AnswerChange(Part):
+    """A held-out item only one of the two students got right: the new one if `gained`."""
+
+    family: str
+    question: str
+    answer: str
+    before: str
+    after: str
+    gained: bool
+
+
+class Score(Part):
+    """How many held-out items one student got right; `strict` counts bare right answers."""
+
+    n: int
+    correct: int
+    strict: int
+
+
+def kept_samples(path: Path, warnings: list[str]) -> tuple[int, list[Excerpt]]:
+    """The number of samples in a file and a few of them, of as many families as there are."""
+    total = 0
+    of_family: dict[str, Sample] = {}
+    more: list[Sample] = []
+    for sample in read_lines(path, Sample, warnings):
+        total += 1
+        if sample.family not in of_family:
+            of_family[sample.family] = sample
+        elif len(more) < SHOWN:
+            more.append(sample)
+    return total, [_excerpt(sample) for sample in [*of_family.values(), *more][:SHOWN]]
+
+
+def _excerpt(sample: Sample) -> Excerpt:
+    learned = sample.completion or sample.chosen or []
+    return Excerpt(family=sample.family, prompt=_last(sample.prompt), answer=_last(learned))
+
+
+def rejections(path: Path, warnings: list[str]) -> tuple[Counter[tuple[str, str]], list[Excerpt]]:
+    """Rejections counted by stage and reason, and the first of each of the commonest reasons."""
+    counts: Counter[tuple[str, str]] = Counter()
+    first: dict[tuple[str, str], Rejection] = {}
+    for rejection in read_lines(path, Rejection, warnings):
+        key = (rejection.stage.rpartition("/")[2], rejection.reason)
+        counts[key] += 1
+        first.setdefault(key, rejection)
+    return counts, [_refusal(stage, first[stage, why]) for (stage, why), _ in counts.most_common(SHOWN)]
+
+
+def _refusal(stage: str, rejection: Rejection) -> Excerpt:
+    return Excerpt(
+        family=str(rejection.data.get("family", "")),
+        prompt=_clip(str(rejection.data.get("question", ""))),
+        answer=_clip(rejection.raw),
+        stage=stage,
+        reason=rejection.reason,
+        detail=_clip(rejection.detail or rejection.error),
+    )
+
+
+def answers(folder: Path, warnings: list[str]) -> tuple[Score | None, Score | None, list[AnswerChange]]:
+    """The scores of both students, and a few items gained and lost."""
+    before = list(read_lines(folder / "before.jsonl", Judged, warnings))
+    after = {record.id: record for record in read_lines(folder / "after.jsonl", Judged, warnings)}
+    changed = [(b, after[b.id]) for b in before if b.id in after and b.correct != after[b.id].correct]
+    shown: list[AnswerChange] = []
+    for gained in (True, False):
+        of_family: dict[str, AnswerChange] = {}
+        for b, a in changed:
+            if a.correct is gained:
+                of_family.setdefault(b.family, _changed(b, a))
+        shown += list(of_family.values())[: SHOWN // 2]
+    return _score(before), _score(list(after.values())), shown
+
+
+def _changed(before: Judged, after: Judged) -> AnswerChange:
+    return AnswerChange(
+        family=before.family,
+        question=_clip(before.question),
+        answer=_clip(before.answer),
+        before=_clip(before.response),
+        after=_clip(after.response),
+        gained=after.correct,
+    )
+
+
+def _score(records: Sequence[Judged]) -> Score | None:
+    if not records:
+        return None
+    return Score(
+        n=len(records), correct=sum(r.correct for r in records), strict=sum(r.strict for r in records)
+    )
+
+
+def _last(messages: Sequence[Message]) -> str:
+    return _clip(messages[-1]["content"]) if messages else ""
+
+
+def _clip(text: str) -> str:
+    return text if len(text) <= TEXT_LIMIT else text[:TEXT_LIMIT].rstrip() + " …"

@@ -1,0 +1,130 @@
+"""Small inline SVG charts: pure functions from numbers to markup.
+
+Horizontal positions are percentages of the chart's own width and nothing is scaled, so
+text and strokes keep their size from a phone to paper. Colours are classes of the style
+sheet. Each chart carries a label that says in words what it shows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from markupsafe import Markup, escape
+
+from synth.figures import SPACE
+from synth.stats import Interval
+from synth.summary import LossPoint
+
+__all__ = ["bar", "curve", "dumbbell", "parts", "scale", "ticks"]
+
+
+def dumbbell(
+    before: float, after: float, before_interval: Interval, after_interval: Interval, label: str
+) -> Markup:
+    """Two shares on one scale of 0 to 100 %, each with its interval: before above, after below."""
+    grid = "".join(f'<line class="grid" x1="{x}%" x2="{x}%" y1="0" y2="30"/>' for x in (0, 25, 50, 75, 100))
+    marks = (
+        f'<line class="link" x1="{_x(before)}" y1="10" x2="{_x(after)}" y2="20"/>'
+        f"{_span(before_interval, 10, 'before')}{_span(after_interval, 20, 'after')}"
+        f'<circle class="dot before" cx="{_x(before)}" cy="10" r="4.5"/>'
+        f'<circle class="dot after" cx="{_x(after)}" cy="20" r="5"/>'
+    )
+    return _svg(30, label, grid + marks)
+
+
+def bar(share: float, interval: Interval, label: str) -> Markup:
+    """One share of 0 to 100 % with its interval."""
+    body = (
+        '<rect class="rail" x="0" y="3" width="100%" height="10"/>'
+        f'<rect class="bar" x="0" y="3" width="{_x(share)}" height="10"/>'
+    )
+    return _svg(16, label, body + _span(interval, 8, "whisker"))
+
+
+def parts(values: Sequence[float], whole: float, label: str) -> Markup:
+    """Values side by side in one bar, where `whole` is the full width."""
+    body, left = "", 0.0
+    for index, value in enumerate(values):
+        share = value / whole if whole else 0.0
+        body += f'<rect class="part{index}" x="{_x(left)}" y="3" width="{_x(share)}" height="10"/>'
+        left += share
+    return _svg(16, label, body)
+
+
+def curve(points: Sequence[LossPoint], label: str) -> Markup:
+    """The loss by step: every point, and their running mean over a twentieth of the curve."""
+    steps, losses = [p.step for p in points], [p.loss for p in points if math.isfinite(p.loss)]
+    if len(losses) < 2 or steps[0] == steps[-1]:
+        return Markup("")
+    marks = ticks(min(losses), max(losses))
+    low, high = min(marks[0], min(losses)), max(marks[-1], max(losses))
+
+    def place(step: float, loss: float) -> str:
+        x, y = (step - steps[0]) / (steps[-1] - steps[0]), (high - loss) / (high - low)
+        return f"{1000 * x:.1f},{1000 * y:.1f}"
+
+    raw = " ".join(place(p.step, p.loss) for p in points if math.isfinite(p.loss))
+    mean = " ".join(place(step, loss) for step, loss in _running_mean(points))
+    rules = "".join(
+        f'<line class="grid" x1="0" x2="100%" y1="{_y(mark, low, high)}" y2="{_y(mark, low, high)}"/>'
+        f'<text class="tick" x="-8" y="{_y(mark, low, high)}" dy="4" text-anchor="end">{mark:g}</text>'
+        for mark in marks
+    )
+    lines = f'<polyline class="raw" points="{raw}"/><polyline class="mean" points="{mean}"/>'
+    inner = (
+        f'<svg viewBox="0 0 1000 1000" width="100%" height="100%" preserveAspectRatio="none">{lines}</svg>'
+    )
+    return _svg(180, label, rules + inner, "curve")
+
+
+def scale(marks: Sequence[int]) -> Markup:
+    """The labels of a scale of 0 to 100 %, to stand above or below the charts that share it."""
+    anchors = {marks[0]: "start", marks[-1]: "end"}
+    labels = "".join(
+        f'<text class="tick" x="{mark}%" y="12" text-anchor="{anchors.get(mark, "middle")}">{mark}'
+        f"{SPACE + '%' if mark == 100 else ''}</text>"
+        for mark in marks
+    )
+    return Markup(f'<svg class="scale" width="100%" height="16" aria-hidden="true">{labels}</svg>')
+
+
+def ticks(low: float, high: float, about: int = 4) -> list[float]:
+    """Round values that cover `low` to `high` inside: steps of 1, 2 or 5 times a power of ten."""
+    if high <= low:
+        return [low]
+    rough = (high - low) / about
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(m * power for m in (1, 2, 5, 10) if m * power >= rough * 0.999)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [round(i * step, 10) for i in range(first, last + 1)] or [low]
+
+
+def _running_mean(points: Sequence[LossPoint]) -> list[tuple[int, float]]:
+    finite = [p for p in points if math.isfinite(p.loss)]
+    reach = max(1, len(finite) // 40)
+    means = []
+    for i, point in enumerate(finite):
+        window = finite[max(0, i - reach) : i + reach + 1]
+        means.append((point.step, sum(p.loss for p in window) / len(window)))
+    return means
+
+
+def _span(interval: Interval, y: int, kind: str) -> str:
+    return f'<line class="span {kind}" x1="{_x(interval.low)}" x2="{_x(interval.high)}" y1="{y}" y2="{y}"/>'
+
+
+def _x(share: float) -> str:
+    return f"{100 * min(1.0, max(0.0, share)):.2f}%"
+
+
+def _y(value: float, low: float, high: float) -> str:
+    return f"{100 * (high - value) / (high - low) if high > low else 50:.2f}%"
+
+
+def _svg(height: int, label: str, body: str, kind: str = "strip") -> Markup:
+    text = escape(label)
+    return Markup(
+        f'<svg class="{kind}" width="100%" height="{height}" role="img" aria-label="{text}">'
+        f"<title>{text}</title>{body}</svg>"
+    )

@@ -1,0 +1,82 @@
+"""Makes `report.html` from a run's summary. Everything that comes from data is escaped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from synth import figures
+from synth.errors import RunError
+from synth.report import charts
+from synth.summary import RoundSummary, RunSummary, StageSummary, summarize
+
+__all__ = ["render", "write_report"]
+
+HERE = Path(__file__).parent
+
+
+def write_report(folder: Path) -> Path:
+    """Write `report.html` into a run folder, however far the run got; returns its path.
+
+    Raises:
+        RunError: the folder holds no run, or cannot be written.
+    """
+    run = summarize(folder)
+    settings = folder / "flow.yaml"
+    page = render(run, settings.read_text("utf-8") if settings.is_file() else "")
+    path = folder / "report.html"
+    unfinished = path.with_suffix(".html.part")
+    try:
+        unfinished.write_text(page, "utf-8")
+        unfinished.replace(path)
+    except OSError as error:
+        raise RunError(
+            f"writing the report {path}: {error.strerror}",
+            "Make the folder writable or free some disk space.",
+        ) from error
+    return path
+
+
+def render(run: RunSummary, settings: str) -> str:
+    """The page as text. `settings` is the resolved flow file as it stands."""
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {name: getattr(figures, name) for name in figures.__all__}
+    environment.filters["wrap"] = _wrap
+    return environment.get_template("report.html.j2").render(
+        run=run,
+        settings=settings,
+        told=_told(run),
+        at=_at(run),
+        charts=charts,
+        style=Markup((HERE / "style.css").read_text("utf-8")),
+    )
+
+
+def _wrap(name: str) -> Markup:
+    """A name that may break after its underscores and slashes."""
+    text = str(escape(name))
+    return Markup(text.replace("_", "_<wbr>").replace("/", "/<wbr>"))
+
+
+def _told(run: RunSummary) -> RoundSummary | None:
+    """The round the opening paragraph tells of: the champion's, else the last one decided."""
+    decided = [r for r in run.rounds if r.decision]
+    promoted = [r for r in decided if r.decision and r.decision.decision == "promote"]
+    return (promoted or decided or [None])[-1]
+
+
+def _at(run: RunSummary) -> tuple[RoundSummary, StageSummary] | None:
+    """The stage the run is at, or where it ended without finishing."""
+    for current in reversed(run.rounds):
+        for stage in reversed(current.stages):
+            if stage.status != "done":
+                return current, stage
+    return None

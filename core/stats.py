@@ -1,0 +1,90 @@
+"""The statistics the gate and the reports rest on: small pure functions.
+
+All of them treat the items as the unit of chance: one seed, one student, a sample of
+items. They say nothing about how another training seed would have come out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+__all__ = ["Interval", "holm", "mcnemar", "paired_bootstrap", "wilson"]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A confidence interval, both ends included, in the unit of what it bounds."""
+
+    low: float
+    high: float
+
+    def excludes(self, value: float) -> bool:
+        """Whether `value` lies outside."""
+        return value < self.low or value > self.high
+
+
+def mcnemar(gained: int, lost: int) -> float:
+    """Two-sided p-value of McNemar's test in its exact form.
+
+    `gained` and `lost` count the discordant items: wrong before and right after, and the
+    other way round. If nothing changed, each is a fair coin toss (McNemar, Psychometrika
+    12, 1947; the exact binomial form). With no discordant item p is 1.
+    """
+    if gained + lost == 0:
+        return 1.0
+    from scipy.stats import binomtest  # a second to import, needed once a round
+
+    return float(binomtest(gained, gained + lost, 0.5).pvalue)
+
+
+def wilson(successes: int, n: int, level: float = 0.95) -> Interval:
+    """Wilson's score interval of a share (E. B. Wilson, JASA 22, 1927), in 0..1.
+
+    Unlike the textbook interval it is sound for small `n` and for shares near 0 or 1.
+    With `n` = 0 nothing is known: 0 to 1.
+    """
+    if n == 0:
+        return Interval(0.0, 1.0)
+    z = NormalDist().inv_cdf(0.5 + level / 2)
+    share = successes / n
+    centre = share + z * z / (2 * n)
+    spread = z * (share * (1 - share) / n + z * z / (4 * n * n)) ** 0.5
+    scale = 1 + z * z / n
+    low, high = (centre - spread) / scale, (centre + spread) / scale
+    return Interval(0.0 if successes == 0 else low, 1.0 if successes == n else high)
+
+
+def paired_bootstrap(
+    differences: Sequence[float], level: float = 0.95, draws: int = 10_000, seed: int = 0
+) -> Interval:
+    """Percentile bootstrap interval of the mean of `differences` (after minus before, an item each).
+
+    Items are resampled with replacement, so an item's two results stay together (Efron
+    and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13). Resampling only
+    changes how often each distinct difference occurs; drawing those counts is the same
+    experiment and takes memory by distinct value, not by item.
+    """
+    import numpy as np
+
+    if not differences:
+        raise ValueError("no differences to resample")
+    values, counts = np.unique(np.asarray(differences, dtype=float), return_counts=True)
+    n = len(differences)
+    means = np.random.default_rng(seed).multinomial(n, counts / n, size=draws) @ values / n
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(low), float(high))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down adjustment (Scandinavian Journal of Statistics 6, 1979), in the order given.
+
+    An adjusted p below alpha keeps the chance of any false finding in the family below alpha.
+    """
+    adjusted = [0.0] * len(p_values)
+    worst = 0.0
+    for rank, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        worst = max(worst, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = worst
+    return adjusted

@@ -1,0 +1,150 @@
+"""A model in a role: every call goes through the journal before it goes anywhere else."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import lru_cache
+from typing import Any, Protocol
+
+import orjson
+
+from synth.chat import Reply, Request, call_key
+from synth.journal import CallRow, Journal
+from synth.records import Sampling
+
+__all__ = ["Endpoint", "Model"]
+
+
+class Endpoint(Protocol):
+    """What answers calls: `HttpEndpoint` or `ProgramEndpoint`."""
+
+    async def chat(self, request: Request, model: str, n: int, first: int) -> list[Reply]: ...
+
+    async def aclose(self) -> None: ...
+
+
+class Model:
+    """Plays a role: asks the journal, then the endpoint, and writes the answer down.
+
+    `model` is the identity in keys and lineage; `served` the name on the wire, which
+    changes when an adapter is loaded; `weights` the version of the weights behind it.
+    Implements `synth.chat.Chat`.
+    """
+
+    def __init__(
+        self, role: str, model: str, weights: str, served: str, endpoint: Endpoint, journal: Journal
+    ) -> None:
+        self.role = role
+        self.model = model
+        self.served = served
+        self.endpoint = endpoint
+        self._weights = weights
+        self._journal = journal
+        self._asking: dict[bytes, asyncio.Future[None]] = {}
+
+    @property
+    def weights(self) -> str:
+        """Version of the weights that answer now."""
+        return self._weights
+
+    def become(self, served: str, weights: str) -> None:
+        """From now on other weights answer, under this name on the wire."""
+        self.served = served
+        self._weights = weights
+
+    async def ask(self, request: Request, n: int = 1, first: int = 0) -> list[Reply]:
+        """`n` independent samples, numbered from `first`; what is journaled is not asked again."""
+        sampling, schema = _sampling_bytes(request.sampling), _schema_bytes(request.schema)
+        keys = [
+            call_key(self.model, self._weights, request.messages, sampling, schema, index)
+            for index in range(first, first + n)
+        ]
+        for key in keys:
+            # The same call made twice at once is one call: the second waits for the first.
+            while (other := self._asking.get(key)) is not None:
+                await other
+        found = [self._journal.find(key) for key in keys]
+        if None not in found:
+            return [_reply_of(raw, key) for raw, key in zip(found, keys, strict=True) if raw is not None]
+        return await self._pay(request, keys, found, first)
+
+    async def _pay(
+        self, request: Request, keys: list[bytes], found: list[bytes | None], first: int
+    ) -> list[Reply]:
+        """Ask for the samples from the first missing one on, and journal them."""
+        start = found.index(None)
+        missing = keys[start:]
+        done = asyncio.get_running_loop().create_future()
+        for key in missing:
+            self._asking[key] = done
+        try:
+            await asyncio.gather(*(self._journal.intend(key) for key in missing))
+            fresh = await self.endpoint.chat(request, self.served, len(missing), first + start)
+            await asyncio.gather(
+                *(self._write(request, key, reply) for key, reply in zip(missing, fresh, strict=True))
+            )
+        finally:
+            for key in missing:
+                del self._asking[key]
+            done.set_result(None)
+        return [_reply_of(raw, key) for raw, key in zip(found[:start], keys, strict=False) if raw] + [
+            _named(reply, key) for reply, key in zip(fresh, missing, strict=True)
+        ]
+
+    async def _write(self, request: Request, key: bytes, reply: Reply) -> None:
+        asked: dict[str, Any] = {
+            "messages": request.messages,
+            "sampling": request.sampling.model_dump(),
+            "schema": request.schema,
+        }
+        said = {"text": reply.text, "finish_reason": reply.finish_reason, "thinking": reply.thinking}
+        figures = {"prompt": reply.prompt_tokens, "completion": reply.completion_tokens}
+        await self._journal.record(
+            CallRow(
+                key=key,
+                stage=request.stage,
+                agent=request.agent,
+                role=self.role,
+                model=self.model,
+                weights=self._weights,
+                request=orjson.dumps(asked),
+                reply=orjson.dumps({**said, **figures, "seconds": reply.seconds}),
+                prompt_tokens=reply.prompt_tokens,
+                completion_tokens=reply.completion_tokens,
+                seconds=reply.seconds,
+            )
+        )
+
+
+def _reply_of(raw: bytes, key: bytes) -> Reply:
+    said = orjson.loads(raw)
+    return Reply(
+        text=said["text"],
+        finish_reason=said["finish_reason"],
+        prompt_tokens=said["prompt"],
+        completion_tokens=said["completion"],
+        seconds=said["seconds"],
+        thinking=said["thinking"],
+        key=key.hex(),
+    )
+
+
+def _named(reply: Reply, key: bytes) -> Reply:
+    return Reply(
+        reply.text,
+        reply.finish_reason,
+        reply.prompt_tokens,
+        reply.completion_tokens,
+        reply.seconds,
+        reply.thinking,
+        key.hex(),
+    )
+
+
+@lru_cache(maxsize=256)
+def _sampling_bytes(sampling: Sampling) -> bytes:
+    return orjson.dumps(sampling.model_dump(), option=orjson.OPT_SORT_KEYS)
+
+
+def _schema_bytes(schema: dict[str, Any] | None) -> bytes:
+    return b"" if schema is None else orjson.dumps(schema, option=orjson.OPT_SORT_KEYS)

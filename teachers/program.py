@@ -1,0 +1,61 @@
+"""A Python function in a model's place: messages in, text out. Exact oracles teach best."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from synth.chat import CallFailed, Reply, Request
+from synth.errors import ModelError
+from synth.records import Message
+
+__all__ = ["ProgramEndpoint", "load_program"]
+
+Program = Callable[..., "str | Awaitable[str]"]
+
+
+def load_program(reference: str) -> Program:
+    """The function `module:function` names. Raises `ModelError` if there is none."""
+    module_name, _, name = reference.partition(":")
+    try:
+        function = getattr(importlib.import_module(module_name), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ModelError(
+            f"the program {reference!r} cannot be loaded: {error}",
+            "write module:function, with the module importable from where synth runs",
+        ) from error
+    if not callable(function):
+        raise ModelError(f"the program {reference!r} is not a function", "name a callable")
+    return function  # type: ignore[no-any-return]
+
+
+class ProgramEndpoint:
+    """Calls a program once for each sample asked for.
+
+    A program that takes a second argument `sample` is told which of the independent
+    samples this is, so that it may vary its answer.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._numbered = "sample" in inspect.signature(program).parameters
+
+    async def chat(self, request: Request, model: str, n: int, first: int) -> list[Reply]:
+        """Raises `CallFailed` with the program's own error."""
+        return [await self._one(request.messages, index) for index in range(first, first + n)]
+
+    async def _one(self, messages: list[Message], index: int) -> Reply:
+        extra: dict[str, Any] = {"sample": index} if self._numbered else {}
+        try:
+            said = self._program(messages, **extra)
+            text = await said if inspect.isawaitable(said) else said
+        except Exception as error:
+            raise CallFailed("program-error", f"{type(error).__name__}: {error}") from error
+        if not isinstance(text, str):
+            raise CallFailed("program-error", f"returned {type(text).__name__}, not text")
+        return Reply(text)
+
+    async def aclose(self) -> None:
+        """Nothing to close."""

@@ -1,0 +1,154 @@
+"""All models of a run: roles to endpoints, servers started and stopped, students swapped in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from synth.config import ModelSpec, Scratch
+from synth.errors import EndpointError, ModelError
+from synth.journal import Journal
+from synth.teachers.http import HttpEndpoint
+from synth.teachers.model import Model
+from synth.teachers.models import resolve, weights_version
+from synth.teachers.program import ProgramEndpoint, load_program
+from synth.teachers.vllm import VllmServer
+
+__all__ = ["Team"]
+
+
+class Team:
+    """Role -> `Model`, once `start` has run. One server for each distinct local model.
+
+    `scratch` makes the folder of a from-scratch model (training belongs to students, so
+    the caller supplies it); `say` is told what happens, in sentences.
+    """
+
+    def __init__(
+        self,
+        specs: Mapping[str, ModelSpec],
+        journal: Journal,
+        logs: Path,
+        *,
+        lora: bool,
+        rank: int,
+        folders: Mapping[str, Path],
+        say: Callable[[str], None],
+    ) -> None:
+        self.models: dict[str, Model] = {}
+        self._specs = specs
+        self._journal = journal
+        self._logs = logs
+        self._lora = lora
+        self._rank = rank
+        self._folders = folders
+        self._say = say
+        self._servers: dict[Path, VllmServer] = {}
+        self._endpoints: list[HttpEndpoint] = []
+
+    async def start(self) -> None:
+        """Start what has to be started and check that every role is served."""
+        for role, spec in self._specs.items():
+            if spec.kind == "program":
+                self.models[role] = self._program(role, spec)
+            elif spec.kind == "endpoint":
+                self.models[role] = await self._remote(role, spec)
+            else:
+                self.models[role] = await self._local(role, spec)
+
+    def folder(self, role: str) -> Path:
+        """Folder of a locally served role's weights. Raises `ModelError` for another kind."""
+        if role not in self._folders:
+            raise ModelError(
+                f"the role {role!r} is not served from local weights",
+                "training needs the student's weights: give models.student a local folder, alias or hub id",
+            )
+        return self._folders[role]
+
+    async def swap_in(self, role: str, weights: Path, version: str, name: str) -> None:
+        """Have `role` answered by newly trained weights, from the running server.
+
+        An adapter is loaded beside the base weights; full weights replace them.
+        """
+        server = self._servers[self._key(role)]
+        if self._lora:
+            await server.load_adapter(name, weights)
+            self.models[role].become(name, version)
+        else:
+            await server.reload_weights(weights)
+            self.models[role].become(self.models[role].served, version)
+
+    def swap_back(self, role: str, version: str, served: str) -> None:
+        """Have `role` answered by weights the server already holds."""
+        self.models[role].become(served, version)
+
+    async def check(self) -> None:
+        """Raises `ServerError` with its log's end if a server has died."""
+        for server in self._servers.values():
+            server.check()
+
+    async def aclose(self) -> None:
+        """Close connections, stop servers."""
+        for endpoint in self._endpoints:
+            await endpoint.aclose()
+        for server in self._servers.values():
+            await server.stop()
+
+    def _program(self, role: str, spec: ModelSpec) -> Model:
+        reference = spec.program or ""
+        endpoint = ProgramEndpoint(load_program(reference))
+        return Model(role, reference, "program", reference, endpoint, self._journal)
+
+    async def _remote(self, role: str, spec: ModelSpec) -> Model:
+        name = str(spec.model)
+        key = os.environ.get(spec.api_key.removeprefix("env:")) if spec.api_key else None
+        endpoint = self._endpoint(spec.base_url or "", spec, key)
+        served = await endpoint.served()
+        if name not in served:
+            raise EndpointError(
+                f"{spec.base_url} does not serve {name!r}",
+                f"it serves: {', '.join(sorted(served)[:10])}",
+            )
+        return Model(role, name, spec.base_url or "", name, endpoint, self._journal)
+
+    async def _local(self, role: str, spec: ModelSpec) -> Model:
+        key = self._key(role)
+        folder = self._folders[role]
+        if key not in self._servers:
+            name = "base"
+            log = self._logs / f"server-{len(self._servers)}.log"
+            server = VllmServer(
+                folder, name, spec.server, log, lora=self._lora, max_lora_rank=self._rank, dev=not self._lora
+            )
+            self._servers[key] = server
+            self._say(f"starting a server for {_title(spec)}")
+            await server.start(on_wait=lambda seconds, line: self._say(f"server starting, {seconds:.0f} s: {line}"))
+        endpoint = self._endpoint(f"{self._servers[key].base_url}", spec, None)
+        return Model(role, _title(spec), weights_version(folder), "base", endpoint, self._journal)
+
+    def _key(self, role: str) -> Path:
+        """Roles with the same weights share a server, unless the student's are replaced in it."""
+        folder = self._folders[role]
+        return folder if self._lora or role != "student" else folder / "student"
+
+    def _endpoint(self, base_url: str, spec: ModelSpec, key: str | None) -> HttpEndpoint:
+        endpoint = HttpEndpoint(
+            base_url, api_key=key, timeout=spec.timeout, concurrency=spec.concurrency, say=self._say
+        )
+        self._endpoints.append(endpoint)
+        return endpoint
+
+
+def _title(spec: ModelSpec) -> str:
+    return f"scratch-{spec.model.scratch}" if isinstance(spec.model, Scratch) else str(spec.model)
+
+
+def resolve_folders(specs: Mapping[str, ModelSpec], scratch: Callable[[str, Scratch], Path]) -> dict[str, Path]:
+    """Role -> folder of weights, for the roles served locally; downloads what is not there."""
+    folders: dict[str, Path] = {}
+    for role, spec in specs.items():
+        if spec.kind == "local":
+            model = spec.model
+            folders[role] = scratch(role, model) if isinstance(model, Scratch) else resolve(str(model))
+    return folders

@@ -1,0 +1,1 @@
+"""Test doubles that speak real protocols: `tests.support.openai_server.ScriptedServer`."""
