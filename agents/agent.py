@@ -39,6 +39,10 @@ class Agent(Generic[T]):
     def _prompt(self) -> Prompt:
         return load_prompt(self.prompt)
 
+    def load(self) -> None:
+        """Read the prompt file now. Raises `SynthError` if it is missing or not a template."""
+        self._prompt  # noqa: B018
+
     @cached_property
     def _schema(self) -> dict[str, Any]:
         return self.output.model_json_schema()

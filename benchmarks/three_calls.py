@@ -10,51 +10,28 @@ import asyncio
 import resource
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
 
 import aiohttp
 import orjson
-from langgraph.graph import END, START, StateGraph
-from langgraph.runtime import Runtime
-from pydantic import BaseModel
 
 from benchmarks.server import scripted_server
-from synth.agents import Agent
 from synth.chat import Request
-from synth.engine import Context, Graph, run_graph
+from synth.engine import Context, run_graph
 from synth.engine.runner import seed_rng
 from synth.engine.tuning import quiet_gc
 from synth.journal import Journal
-from synth.records import Message, Sample, Sampling, Seed
+from synth.records import Message, Sampling, Seed
 from synth.teachers.http import HttpEndpoint
 from synth.teachers.model import Model
 from synth.teachers.wire import body_of
+from tests.support.graphs import Said, seeds, three_call_graph
 
 __all__ = ["Cost", "bare", "flow", "main"]
 
-PROMPT = """--- system ---
-You answer with one JSON object and nothing else.
---- user ---
-{{ text }}
-"""
-
-
-class Said(BaseModel):
-    """What each of the three agents answers."""
-
-    text: str
-
-
-class State(TypedDict, total=False):
-    """Three texts, each made from the one before, and the sample at the end."""
-
-    seed: Seed
-    first: str
-    second: str
-    samples: list[Sample]
+FILLER = "A plain sentence of an ordinary document, as a teacher would be given it. " * 26
 
 
 @dataclass(frozen=True)
@@ -67,55 +44,9 @@ class Cost:
     rss_mb: float
 
 
-def three_call_graph(prompt: Path) -> Graph:
-    """draft -> check -> write, one agent each."""
-    sampling = Sampling(temperature=0.7, max_tokens=64)
-    draft, check, write = (Agent(name, "teacher", prompt, Said, sampling) for name in ("draft", "check", "write"))
-
-    async def first(state: State, runtime: Runtime[Context]) -> State:
-        said = await draft(runtime.context, text=state["seed"].data["text"])
-        return {"first": said.text}
-
-    async def second(state: State, runtime: Runtime[Context]) -> State:
-        said = await check(runtime.context, text=f"check {state['first']}")
-        return {"second": said.text}
-
-    async def third(state: State, runtime: Runtime[Context]) -> State:
-        context = runtime.context
-        said = await write(context, text=f"write {state['second']}")
-        prompt: list[Message] = [{"role": "user", "content": state["seed"].data["text"]}]
-        sample = Sample.sft(
-            prompt,
-            said.text,
-            seed_id=context.seed_id,
-            flow="bench",
-            arm="fixed",
-            round=1,
-            lineage=context.lineage(),
-        )
-        return {"samples": [sample]}
-
-    builder = StateGraph(State, context_schema=Context)
-    for name, node in (("draft", first), ("check", second), ("write", third)):
-        builder.add_node(name, node)
-    builder.add_edge(START, "draft")
-    builder.add_edge("draft", "check")
-    builder.add_edge("check", "write")
-    builder.add_edge("write", END)
-    return builder.compile()
-
-
-def seeds(count: int) -> Iterator[Seed]:
-    """Distinct seeds with about 2 KB of text each."""
-    filler = "A plain sentence of an ordinary document, as a teacher would be given it. " * 26
-    return (Seed(id=f"{i:016x}", data={"text": f"{i}: {filler}"}) for i in range(count))
-
-
 async def flow(base_url: str, records: int, concurrency: int, window: int) -> Cost:
     """The engine's cost a call."""
     with tempfile.TemporaryDirectory() as folder:
-        prompt = Path(folder) / "prompt.md.j2"
-        prompt.write_text(PROMPT)
         journal = Journal(Path(folder) / "journal.db")
         endpoint = HttpEndpoint(base_url, concurrency=concurrency)
         model = Model("teacher", "scripted", "v1", "scripted", endpoint, journal)
@@ -123,10 +54,10 @@ async def flow(base_url: str, records: int, concurrency: int, window: int) -> Co
         def context(seed: Seed) -> Context:
             return Context("bench", "fixed", 1, "bench", seed.id, {"teacher": model}, None, seed_rng(0, "b", seed.id))
 
-        graph = three_call_graph(prompt)
+        graph = three_call_graph()
         quiet_gc()
         measured = await _measure(
-            lambda: run_graph(graph, seeds(records), context, journal, stage="1/bench", window=window), 3 * records
+            lambda: run_graph(graph, seeds(records, FILLER), context, journal, stage="1/bench", window=window), 3 * records
         )
         assert journal.result_counts("1/bench")[:2] == (records, records)
         await endpoint.aclose()
@@ -136,7 +67,7 @@ async def flow(base_url: str, records: int, concurrency: int, window: int) -> Co
 
 async def bare(base_url: str, calls: int, concurrency: int) -> Cost:
     """The floor: the same bodies sent by aiohttp, the reply parsed by orjson, nothing else."""
-    texts = iter(seeds(calls))
+    texts = iter(seeds(calls, FILLER))
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector, headers={"Content-Type": "application/json"}) as session:
 

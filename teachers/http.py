@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 import aiohttp
+from yarl import URL
 
 from synth.chat import CallFailed, Reply, Request
 from synth.errors import EndpointError
@@ -37,6 +38,7 @@ class HttpEndpoint:
         probe_every: float = 2.0,
     ) -> None:
         self.base_url = base_url.rstrip("/")
+        self._url = URL(f"{self.base_url}/chat/completions")
         self.limit = Limit(concurrency)
         self.breaker = Breaker(self.base_url, self.answers, say, patience=patience, every=probe_every)
         self._headers = {"Content-Type": "application/json"}
@@ -45,16 +47,20 @@ class HttpEndpoint:
         self._timeout = aiohttp.ClientTimeout(total=timeout, sock_connect=min(30.0, timeout))
         self._session: aiohttp.ClientSession | None = None
 
-    async def chat(self, request: Request, model: str, n: int, first: int) -> list[Reply]:
-        """`n` samples in one request. Raises `CallFailed`, or `EndpointError` if all is lost."""
+    async def chat(self, request: Request, model: str, n: int, first: int, name: str) -> list[Reply]:
+        """`n` samples in one request. Raises `CallFailed`, or `EndpointError` if all is lost.
+
+        `name` goes along as X-Request-Id, so that a server's log can be held against the journal.
+        """
         body = body_of(request, model, n, first)
+        headers = {"X-Request-Id": name}
 
         async def send() -> list[Reply]:
             await self.breaker.ready()
             await self.limit.enter()
             pressed = False
             try:
-                return await self._post(body, n)
+                return await self._post(body, headers, n)
             except Transient as error:
                 pressed = error.kind in ("http-429", "http-503")
                 raise
@@ -71,12 +77,12 @@ class HttpEndpoint:
                 ) from error
             raise CallFailed(error.kind, error.detail) from error
 
-    async def _post(self, body: bytes, n: int) -> list[Reply]:
+    async def _post(self, body: bytes, headers: dict[str, str], n: int) -> list[Reply]:
         """Send once. Every outcome but an answer is a `Transient` or `Refused`."""
         session = self._open()
         started = time.perf_counter()
         try:
-            async with session.post(f"{self.base_url}/chat/completions", data=body) as response:
+            async with session.post(self._url, data=body, headers=headers) as response:
                 raw = await response.read()
                 self.breaker.answered()
                 if response.status != 200:

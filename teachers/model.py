@@ -18,7 +18,7 @@ __all__ = ["Endpoint", "Model"]
 class Endpoint(Protocol):
     """What answers calls: `HttpEndpoint` or `ProgramEndpoint`."""
 
-    async def chat(self, request: Request, model: str, n: int, first: int) -> list[Reply]: ...
+    async def chat(self, request: Request, model: str, n: int, first: int, name: str) -> list[Reply]: ...
 
     async def aclose(self) -> None: ...
 
@@ -79,7 +79,9 @@ class Model:
             self._asking[key] = done
         try:
             await asyncio.gather(*(self._journal.intend(key) for key in missing))
-            fresh = await self.endpoint.chat(request, self.served, len(missing), first + start)
+            fresh = await self.endpoint.chat(
+                request, self.served, len(missing), first + start, missing[0].hex()
+            )
             await asyncio.gather(
                 *(self._write(request, key, reply) for key, reply in zip(missing, fresh, strict=True))
             )

@@ -42,7 +42,7 @@ class ProgramEndpoint:
         self._program = program
         self._numbered = "sample" in inspect.signature(program).parameters
 
-    async def chat(self, request: Request, model: str, n: int, first: int) -> list[Reply]:
+    async def chat(self, request: Request, model: str, n: int, first: int, name: str) -> list[Reply]:
         """Raises `CallFailed` with the program's own error."""
         return [await self._one(request.messages, index) for index in range(first, first + n)]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
@@ -42,7 +42,8 @@ def explain(
 ) -> list[Problem]:
     """Every fault of the data at `at`, which `model` refused.
 
-    `sections` are the flow file's, to tell where a key belongs that stands in the wrong one.
+    `sections` are the flow file's, to tell where a key belongs that stands in the wrong one;
+    the file itself is the section "".
     """
     faults = find_faults(error.errors(include_url=False), model, at)
     unknown = {fault.path[:-1]: str(fault.path[-1]) for fault in faults if fault.kind == "extra_forbidden"}
@@ -56,10 +57,6 @@ def explain(
 
 def _problem(fault: Fault, tree: Tree, sections: Sections) -> Problem:
     path = fault.path
-    if path and path[-1] == "[key]":
-        path = path[:-1]
-        words = literals(next(iter(get_args(fault.parent)), str))
-        return tree.problem(path, "unknown key", suggestion(str(path[-1]), words) or "remove it", at_key=True)
     if fault.kind == "extra_forbidden":
         return _unknown(fault, tree, sections)
     if fault.kind == "missing":
@@ -72,7 +69,13 @@ def _problem(fault: Fault, tree: Tree, sections: Sections) -> Problem:
     if fault.kind in _LIMITS:
         phrase, limit = _LIMITS[fault.kind]
         found = _found(tree.get(path), path)
-        return tree.problem(path, f"{phrase} {fault.context[limit]}{found}", _about(fault))
+        bound = fault.context[limit]
+        message = f"{phrase} {bound:g}{found}" if isinstance(bound, float) else f"{phrase} {bound}{found}"
+        return tree.problem(path, message, _about(fault))
+    if fault.kind.startswith("union_tag"):
+        key = fault.context["discriminator"].strip("'")
+        cure = f"write one of: {fault.context.get('expected_tags', '...')}"
+        return tree.problem((*path, key), "this key says what kind of section it is", cure)
     if not _is_type(fault.kind):
         return tree.problem(path, fault.message, _about(fault))
     found = _found(tree.get(path), path)
@@ -85,11 +88,14 @@ def _is_type(kind: str) -> bool:
 
 
 def _unknown(fault: Fault, tree: Tree, sections: Sections) -> Problem:
-    key, known = str(fault.path[-1]), list(fields_of(fault.parent))
+    key, known = str(fault.path[-1]), fields_of(fault.parent)
     here = dotted(fault.path[:-1])
-    homes = [name for name, model in sections.items() if name != here and key in fields_of(model)]
-    moved = f"it belongs under '{homes[0]}'" if homes and not nearest(key, known) else ""
-    cure = moved or suggestion(key, known) or "remove it"
+    inner = {f"{here}.{name}".lstrip("."): one for name, kind in known.items() for one in options(kind)}
+    homes = [home for home, kind in {**inner, **sections}.items() if home != here and key in fields_of(kind)]
+    if homes:
+        cure = f"it belongs under '{homes[0]}'" if homes[0] else "it belongs at the top of the file"
+    else:
+        cure = suggestion(key, known) or "remove it"
     return tree.problem(fault.path, "unknown key", cure, at_key=True)
 
 
@@ -109,7 +115,7 @@ def _about(fault: Fault) -> str:
     about, default = description_of(fault.parent, key), default_of(fault.parent, key)
     if default:
         return f"{about} (default: {default})" if about else f"the default is {default}"
-    return about or f"write {describe(fault.annotation)}"
+    return about or "write another value, or remove the line"
 
 
 def _cure(fault: Fault, value: Any) -> str:
@@ -127,14 +133,24 @@ def _cure(fault: Fault, value: Any) -> str:
             return f"write {_SPOKEN[value.lower()]}"
         if (int in members or float in members) and value.replace(".", "", 1).isdigit():
             return "remove the quotes"
-    if str in members and not isinstance(value, list):
-        return 'put it in quotes: "..."'
-    if any(is_list(member) for member in members) and not isinstance(value, dict):
+    if str in members:
+        return _text_cure(value) if _safe(fault.path) else "write text"
+    if any(is_list(member) for member in members) and not isinstance(value, dict | list):
         return f"write it in brackets: [{_plain(value) if _safe(fault.path) else '...'}]"
     sections = [member for member in members if fields_of(member)]
     if sections:
         return _section_cure(sections[0], value)
     return _about(fault)
+
+
+def _text_cure(value: Any) -> str:
+    """Most often a template such as `{question}`, which YAML takes for a section."""
+    if isinstance(value, list):
+        return "write one value, not a list"
+    if isinstance(value, dict):
+        template = "".join(f"{{{key}}}" for key in value) if not any(value.values()) else "..."
+        return f'put it in quotes: "{template}"'
+    return f'put it in quotes: "{_plain(value)}"'
 
 
 def _section_cure(section: Any, value: Any) -> str:

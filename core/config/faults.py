@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from synth.config.shape import child, options
+from synth.config.shape import child, fields_of, literals, options
 from synth.config.tree import KeyPath
 
 __all__ = ["Fault", "find_faults"]
@@ -33,19 +33,21 @@ class Fault:
 def find_faults(errors: Sequence[ErrorDetails], annotation: Any, at: KeyPath = ()) -> list[Fault]:
     """The faults of the value at `at`, which should have been of type `annotation`."""
     faults: list[Fault] = []
-    unions: dict[KeyPath, tuple[Any, dict[str, list[ErrorDetails]]]] = {}
+    unions: dict[KeyPath, tuple[Any, Any, dict[str, list[ErrorDetails]]]] = {}
     for error in errors:
         loc = error["loc"]
+        if loc and loc[-1] == "[key]":  # a mapping whose keys are limited to certain words
+            loc, error["type"] = loc[:-1], "extra_forbidden"
         depth, here, parent = _descend(annotation, loc)
         if depth == len(loc):
             faults.append(_fault(error, (*at, *loc), here, parent))
         else:
-            tags = unions.setdefault((*at, *loc[:depth]), (here, {}))[1]
+            tags = unions.setdefault((*at, *loc[:depth]), (here, parent, {}))[2]
             rest = error.copy()
             rest["loc"] = loc[depth + 1 :]
             tags.setdefault(str(loc[depth]), []).append(rest)
-    for path, (union, tags) in unions.items():
-        faults += _of_union(path, union, tags)
+    for path, (union, parent, tags) in unions.items():
+        faults += _of_union(path, union, parent, tags)
     return faults
 
 
@@ -61,15 +63,22 @@ def _descend(annotation: Any, loc: Sequence[str | int]) -> tuple[int, Any, Any]:
     return len(loc), annotation, parent
 
 
-def _of_union(path: KeyPath, union: Any, tags: dict[str, list[ErrorDetails]]) -> list[Fault]:
+def _of_union(path: KeyPath, union: Any, parent: Any, tags: dict[str, list[ErrorDetails]]) -> list[Fault]:
     fitting = [tag for tag, errors in tags.items() if all(error["loc"] for error in errors)]
     for tag in sorted(fitting, key=lambda tag: len(tags[tag])):
         for member in options(union):
-            if tag in (getattr(member, "__name__", ""), str(member).replace(" ", "").lower()):
+            if _is_tag(tag, member):
                 return find_faults(tags[tag], member, path)
     refusals = [error for errors in tags.values() for error in errors]
     said = [error for error in refusals if not error["type"].endswith(("_type", "literal_error", "enum"))]
-    return [_fault(said[0] if len(said) == 1 else {**refusals[0], "type": "union"}, path, union, None)]
+    return [_fault(said[0] if len(said) == 1 else {**refusals[0], "type": "union"}, path, union, parent)]
+
+
+def _is_tag(tag: str, member: Any) -> bool:
+    """Whether pydantic calls the member so: by its class, its type, or a discriminating word."""
+    words = [word for kind in fields_of(member).values() for word in literals(kind)]
+    spelled = str(member).replace(" ", "").lower()
+    return tag == getattr(member, "__name__", "") or tag.replace(" ", "") == spelled or tag in words
 
 
 def _fault(error: ErrorDetails, path: KeyPath, annotation: Any, parent: Any) -> Fault:

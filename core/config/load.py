@@ -83,6 +83,7 @@ def load_flow(
     problems += faults
     sections = {key: kind for key, kind in fields_of(FlowFile).items() if fields_of(kind)}
     sections |= {"with": model} if model else {}
+    sections[""] = FlowFile
     flow, faults = _validate(FlowFile, tree, (), sections)
     problems += faults
     typed = None
@@ -121,7 +122,8 @@ def _params_model(tree: Tree, params: Params | None) -> tuple[type[BaseModel] | 
         return None, [tree.problem(("flow",), f"there is no flow '{name}'", cure)]
     except Exception as error:
         cure = "write module:function, importable from where synth runs"
-        message = f"'{name}' cannot be loaded: {type(error).__name__}: {error}"
+        kind = "" if isinstance(error, ImportError) else f"{type(error).__name__}: "
+        message = f"'{name}' cannot be loaded: {kind}{error}"
         return None, [tree.problem(("flow",), message, cure)]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections.abc as abc
 import types
 from enum import Enum
+from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
@@ -12,7 +13,8 @@ from pydantic.fields import FieldInfo
 
 __all__ = ["child", "default_of", "describe", "description_of", "fields_of", "is_list", "literals", "options"]
 
-_WORDS: dict[Any, str] = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+_WORDS: dict[Any, str] = {int: "a whole number", float: "a number", str: "text", bool: "true or false", Path: "a path"}
+_PLURALS: dict[Any, str] = {int: "whole numbers", float: "numbers"}
 _LISTS = (list, tuple, set, frozenset, abc.Sequence)
 _MAPPINGS = (dict, abc.Mapping)
 
@@ -27,7 +29,10 @@ def options(annotation: Any) -> list[Any]:
 
 
 def fields_of(annotation: Any) -> dict[str, Any]:
-    """Keys a section may have, with the annotation of each; empty if it is no model."""
+    """Keys a section may have, with the annotation of each; empty if it may have any."""
+    if (get_origin(annotation) or annotation) in _MAPPINGS:
+        key, value = get_args(annotation) or (str, Any)
+        return dict.fromkeys(literals(key), value)
     if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
         return {}
     return {info.alias or name: info.annotation for name, info in annotation.model_fields.items()}
@@ -87,7 +92,11 @@ def describe(annotation: Any) -> str:
 def _one(annotation: Any) -> str:
     origin, args = get_origin(annotation) or annotation, get_args(annotation)
     if origin in _LISTS:
-        return f"a list of {describe(args[0])}" if args and args[0] is not Any else "a list"
+        return (
+            f"a list of {_PLURALS.get(args[0], describe(args[0]))}"
+            if args and args[0] is not Any
+            else "a list"
+        )
     if origin in _MAPPINGS:
         return "a section"
     keys = fields_of(annotation)
@@ -97,9 +106,7 @@ def _one(annotation: Any) -> str:
 
 
 def _field(section: Any, key: str) -> FieldInfo | None:
-    if not fields_of(section):
-        return None
-    fields: dict[str, FieldInfo] = section.model_fields
+    fields: dict[str, FieldInfo] = getattr(section, "model_fields", {})
     return next((info for name, info in fields.items() if (info.alias or name) == key), None)
 
 

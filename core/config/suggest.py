@@ -9,21 +9,19 @@ __all__ = ["listing", "nearest", "suggestion"]
 
 
 def nearest(word: str, options: Iterable[str]) -> str | None:
-    """The option closest to `word`: by spelling, by its beginning, or by its initials (`lr`)."""
+    """The option closest to `word`: by its initials (`lr`), its spelling, or its beginning."""
     plain = {option.lower().replace("-", "_"): option for option in options}
     wanted = word.strip().lower().replace("-", "_").replace(" ", "_")
     if wanted in plain:
         return plain[wanted]
+    for form, option in plain.items():
+        if "_" in form and wanted == "".join(part[:1] for part in form.split("_")):
+            return option
     close = get_close_matches(wanted, plain, n=1, cutoff=0.6)
     if close:
         return plain[close[0]]
-    if len(wanted) < 2:
-        return None
-    for form, option in plain.items():
-        initials = "".join(part[0] for part in form.split("_") if part)
-        if form.startswith(wanted) or (len(initials) > 1 and initials == wanted):
-            return option
-    return None
+    begun = (option for form, option in plain.items() if len(wanted) > 1 and form.startswith(wanted))
+    return next(begun, None)
 
 
 def listing(options: Iterable[str], limit: int = 12) -> str:
@@ -34,9 +32,10 @@ def listing(options: Iterable[str], limit: int = 12) -> str:
 
 
 def suggestion(word: str, options: Iterable[str], known: str = "known here") -> str:
-    """A cure for a wrong word: the nearest option if there is one, and all that are known."""
+    """A cure for a wrong word: the nearest option, and all that are known if that helps."""
     names = list(options)
-    if not names:
-        return ""
     close = nearest(word, names)
-    return f"did you mean '{close}'? {known}: {listing(names)}" if close else f"{known}: {listing(names)}"
+    meant = f"did you mean '{close}'?" if close else ""
+    if not names or (close and len(names) > 6):
+        return meant
+    return f"{meant} {known}: {listing(names)}".lstrip()

@@ -49,6 +49,7 @@ _FAULTS = (
     ("found duplicate anchor", "this anchor is used twice", "give it another name", False),
     ("expected alphabetic or numeric", "a value cannot begin with '*', '&' or '!'", _QUOTE, True),
     ("that cannot start any token", "a value cannot begin with this character", _QUOTE, False),
+    ("but found '<stream end>'", "the file ends before a bracket is closed", "close it", False),
     ("expected the node content", "a value cannot begin with this character", _QUOTE, False),
     ("expected chomping or indentation", "text after '|' or '>' begins on the next line", _QUOTE, True),
     ("sequence entries are not allowed here", "a list cannot begin here", "put '- ' on its own line", False),

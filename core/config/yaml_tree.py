@@ -126,9 +126,11 @@ class _Builder:
         try:
             text.encode()
             return _convert(node.tag.removeprefix(_TAG), text)
+        except UnicodeEncodeError:
+            self._problem(node, path, "half of a character, which is no text", "remove the \\ud... escape")
         except ValueError:
-            self._problem(node, path, f"{text!a} does not fit its tag", "remove the tag, or quote the value")
-            return None
+            self._problem(node, path, f"this is no {node.tag.removeprefix(_TAG)}", "remove the tag before it")
+        return None
 
     def _known_tag(self, node: yaml.Node, path: KeyPath) -> None:
         kind = node.tag.removeprefix(_TAG)

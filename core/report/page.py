@@ -70,7 +70,7 @@ def _told(run: RunSummary) -> RoundSummary | None:
     """The round the opening paragraph tells of: the champion's, else the last one decided."""
     decided = [r for r in run.rounds if r.decision]
     promoted = [r for r in decided if r.decision and r.decision.decision == "promote"]
-    return (promoted or decided or [None])[-1]
+    return next(reversed(promoted or decided), None)
 
 
 def _at(run: RunSummary) -> tuple[RoundSummary, StageSummary] | None:

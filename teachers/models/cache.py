@@ -13,8 +13,10 @@ from pathlib import Path
 
 from synth.errors import ModelError
 
-__all__ = ["cache_root", "locked", "models_root", "require_space", "writing"]
+__all__ = ["cache_root", "cannot_write", "locked", "models_root", "require_space", "writing"]
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
+REFUSED = (*FULL, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
 MOVE = "set SYNTH_CACHE to a folder on a disk with room that you may write"
 
 
@@ -39,15 +41,21 @@ def require_space(folder: Path, needed: int, what: str) -> None:
         )
 
 
+def cannot_write(folder: Path, error: Exception) -> ModelError | None:
+    """The `ModelError` for an error that says the disk did not take a file; None for another."""
+    if not isinstance(error, OSError) or error.errno not in REFUSED:
+        return None
+    reason = "the disk is full" if error.errno in FULL else os.strerror(error.errno)
+    return ModelError(f"cannot write {error.filename or folder}: {reason}", MOVE)
+
+
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
     """Turn a failure to write below `folder` into a `ModelError` with its cure."""
     try:
         yield
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        reason = "the disk is full" if full else error.strerror or str(error)
-        raise ModelError(f"cannot write {error.filename or folder}: {reason}", MOVE) from error
+        raise cannot_write(folder, error) or error from error
 
 
 @contextmanager

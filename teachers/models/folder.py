@@ -30,6 +30,8 @@ def fault(folder: Path) -> str | None:
             return f"its index names {missing[0]}, which is missing" if missing else "its index is damaged"
     elif not any(folder.glob("*.safetensors")):
         return "it has no weights in safetensors format"
+    elif any(folder.glob("*-of-*.safetensors")):
+        return "its weights come in parts, but model.safetensors.index.json is missing"
     if not any((folder / name).is_file() for name in TOKENIZERS):
         return "it has no tokenizer"
     return None

@@ -1,0 +1,47 @@
+"""The entry of a training process: reads its job, keeps libraries quiet, reports what went wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from synth.errors import SynthError
+from synth.students.job import TrainJob, write_file
+
+__all__ = ["run"]
+
+QUIET = {
+    # Everything needed is on disk, and nobody is told of it.
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+
+
+def run(do: Callable[[TrainJob], object]) -> int:
+    """Do the job in the file named on the command line; returns the exit status.
+
+    `do` imports torch and the like itself, so that they see the environment set here.
+    """
+    if len(sys.argv) != 2:
+        print(f"usage: {Path(sys.argv[0]).name} JOB.json", file=sys.stderr)
+        return 2
+    try:
+        job = TrainJob.model_validate_json(Path(sys.argv[1]).read_bytes())
+    except (OSError, ValidationError) as error:
+        print(f"reading the training job {sys.argv[1]}: {error}", file=sys.stderr)
+        return 2
+    os.environ.update(QUIET)
+    try:
+        do(job)
+    except SynthError as error:
+        print(error, file=sys.stderr)
+        write_file(job.error, json.dumps({"what": error.what, "cure": error.cure}))
+        return error.exit_code
+    return 0
