@@ -111,7 +111,9 @@ async def ask(
     try:
         replies = await model.ask(request, n=n, first=first)
     except CallFailed as error:
-        raise Dropped("call-failed", agent, error.detail, attempts=error.attempts, error=error.kind) from error
+        raise Dropped(
+            "call-failed", agent, error.detail, attempts=error.attempts, error=error.kind
+        ) from error
     for reply in replies:
         context.calls.append(
             Call.model_construct(

@@ -40,7 +40,9 @@ class Prompt:
                 for role, text in zip(parts[1::2], parts[2::2], strict=True)
             ]
         except TemplateError as error:
-            raise SynthError(f"the prompt {name} is not a template: {error}", "mend the Jinja2 syntax") from error
+            raise SynthError(
+                f"the prompt {name} is not a template: {error}", "mend the Jinja2 syntax"
+            ) from error
 
     def render(self, **variables: object) -> list[Message]:
         """The messages with all variables filled in. A variable not given is a `SynthError`."""

@@ -52,12 +52,17 @@ async def flow(base_url: str, records: int, concurrency: int, window: int) -> Co
         model = Model("teacher", "scripted", "v1", "scripted", endpoint, journal)
 
         def context(seed: Seed) -> Context:
-            return Context("bench", "fixed", 1, "bench", seed.id, {"teacher": model}, None, seed_rng(0, "b", seed.id))
+            return Context(
+                "bench", "fixed", 1, "bench", seed.id, {"teacher": model}, None, seed_rng(0, "b", seed.id)
+            )
 
         graph = three_call_graph()
         quiet_gc()
         measured = await _measure(
-            lambda: run_graph(graph, seeds(records, FILLER), context, journal, stage="1/bench", window=window), 3 * records
+            lambda: run_graph(
+                graph, seeds(records, FILLER), context, journal, stage="1/bench", window=window
+            ),
+            3 * records,
         )
         assert journal.result_counts("1/bench")[:2] == (records, records)
         await endpoint.aclose()
@@ -69,7 +74,9 @@ async def bare(base_url: str, calls: int, concurrency: int) -> Cost:
     """The floor: the same bodies sent by aiohttp, the reply parsed by orjson, nothing else."""
     texts = iter(seeds(calls, FILLER))
     connector = aiohttp.TCPConnector(limit=0)
-    async with aiohttp.ClientSession(connector=connector, headers={"Content-Type": "application/json"}) as session:
+    async with aiohttp.ClientSession(
+        connector=connector, headers={"Content-Type": "application/json"}
+    ) as session:
 
         async def worker() -> None:
             for seed in texts:
@@ -77,8 +84,12 @@ async def bare(base_url: str, calls: int, concurrency: int) -> Cost:
                     {"role": "system", "content": "You answer with one JSON object and nothing else."},
                     {"role": "user", "content": seed.data["text"]},
                 ]
-                request = Request(messages, Sampling(temperature=0.7, max_tokens=64), Said.model_json_schema())
-                async with session.post(f"{base_url}/chat/completions", data=body_of(request, "scripted", 1, 0)) as r:
+                request = Request(
+                    messages, Sampling(temperature=0.7, max_tokens=64), Said.model_json_schema()
+                )
+                async with session.post(
+                    f"{base_url}/chat/completions", data=body_of(request, "scripted", 1, 0)
+                ) as r:
                     orjson.loads(await r.read())["choices"][0]["message"]["content"]
 
         async def everyone() -> None:
@@ -102,7 +113,9 @@ async def main(records: int = 2000, concurrency: int = 256) -> None:
         floor = await bare(base_url, 3 * records, concurrency)
         ours = await flow(base_url, records, concurrency, concurrency)
     print(f"bare aiohttp        {floor.cpu_ms:.3f} ms CPU a call   {floor.rate:7.0f} calls/s")
-    print(f"three-call flow     {ours.cpu_ms:.3f} ms CPU a call   {ours.rate:7.0f} calls/s   peak RSS {ours.rss_mb:.0f} MB")
+    print(
+        f"three-call flow     {ours.cpu_ms:.3f} ms CPU a call   {ours.rate:7.0f} calls/s   peak RSS {ours.rss_mb:.0f} MB"
+    )
     print(f"ratio               {ours.cpu_ms / floor.cpu_ms:.2f}")
 
 

@@ -57,6 +57,8 @@ class Chat(Protocol):
 
     role: str
     model: str
+    tokens_made: int
+    """Completion tokens paid for by this process."""
 
     @property
     def weights(self) -> str: ...

@@ -169,7 +169,10 @@ def _test(change: Change, settings: Gate, seed: int) -> tuple[bool, str]:
     if settings.test == "mcnemar":
         significant = change.p_value < settings.alpha
         relation = "is below" if significant else "is not below"
-        return significant, f"exact McNemar p{SPACE}{probability(change.p_value)} {relation} {settings.alpha:g}"
+        return (
+            significant,
+            f"exact McNemar p{SPACE}{probability(change.p_value)} {relation} {settings.alpha:g}",
+        )
     differences = [1.0] * change.gained + [-1.0] * change.lost
     differences += [0.0] * (change.n - len(differences))
     interval = paired_bootstrap(differences, level=1 - settings.alpha, seed=seed)

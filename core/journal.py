@@ -36,9 +36,9 @@ _BATCH_SECONDS = 0.005
 _TABLES = """
 CREATE TABLE IF NOT EXISTS calls(
   id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, stage TEXT NOT NULL, agent TEXT NOT NULL,
-  role TEXT NOT NULL, model TEXT NOT NULL, weights TEXT NOT NULL, request BLOB NOT NULL,
-  reply BLOB NOT NULL, prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL,
-  seconds REAL NOT NULL, at REAL NOT NULL);
+  role TEXT NOT NULL, model TEXT NOT NULL, weights TEXT NOT NULL,
+  prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL,
+  seconds REAL NOT NULL, at REAL NOT NULL, request BLOB NOT NULL, reply BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS sends(
   id INTEGER PRIMARY KEY, key BLOB NOT NULL, session TEXT NOT NULL, at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS results(
@@ -136,7 +136,11 @@ class Journal:
     def stages(self) -> list[StageRow]:
         """All stages begun so far, oldest first."""
         query = "SELECT round, name, status, started, finished, info FROM stages ORDER BY started"
-        return [StageRow(*row[:5], json.loads(row[5])) for row in self._reader.execute(query)]
+        rows = self._reader.execute(query)
+        return [
+            StageRow(n, name, status, start, end, json.loads(info))
+            for n, name, status, start, end, info in rows
+        ]
 
     def stage(self, round_number: int, name: str) -> StageRow | None:
         """One stage's row, or None if it was never begun."""
@@ -190,6 +194,10 @@ class Journal:
             "INSERT OR IGNORE INTO results VALUES(?,?,?,?,?,?)",
             (stage, seed, position, kept, rejected, payload),
         )
+
+    def forget_result(self, stage: str, seed: str) -> None:
+        """Queue the removal of one seed's result, so that the seed is run again."""
+        self._enqueue("DELETE FROM results WHERE stage = ? AND seed = ?", (stage, seed))
 
     def set_stage(self, round_number: int, name: str, status: str, info: dict[str, Any]) -> None:
         """Note that a stage runs, is done, or failed, with its counts."""

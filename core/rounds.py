@@ -78,7 +78,7 @@ async def _with_models(
 ) -> list[Decision]:
     flow_file = loaded.flow
     _note_start(journal, folder)
-    folders = prepare_folders(loaded, progress)
+    folders = await prepare_folders(flow_file, loaded.path, progress)
     lora = flow_file.train.lora
     team = Team(
         flow_file.models,
@@ -87,7 +87,7 @@ async def _with_models(
         lora=lora is not None,
         rank=lora.r if lora else 16,
         folders=folders,
-        say=progress.note,
+        say=progress.log,
     )
     try:
         await team.start()
@@ -98,7 +98,7 @@ async def _with_models(
             journal=journal,
             models=team.models,
             progress=progress,
-            base=loaded.path,
+            path=loaded.path,
         )
         decisions = await _rounds(session, load_flow_module(flow_file.flow), team)
     except SynthError as error:
@@ -149,16 +149,16 @@ async def _round(session: Session, flow: Flow, team: Team, champion: Champion) -
     result = await _train(session, team, champion, len(curated.samples))
     challenger = Champion(session.round, result.weights, f"student-{session.round}", result.output)
     await team.check()
-    progress = session.progress
-    with progress.stage(session.round, "serve", 1) as bar:
-        await team.swap_in("student", result.output, result.weights, challenger.served)
-        bar.advance(1)
+    session.begin("serve")
+    await team.swap_in("student", result.output, result.weights, challenger.served)
+    session.finish("serve", {"items": 1, "served": challenger.served})
     after = await _exam(session, "after")
+    session.begin("gate")
     decision = decide(before, after, session.flow.gate, session.flow.seed)
     RunFolder.write_json(folder / "gate.json", decision)
     add_evaluation(result.output, decision.model_dump(mode="json"))
     session.finish("gate", {"decision": decision.decision, "p_value": decision.p_value})
-    progress.note(decision.reason)
+    session.progress.log(decision.reason)
     write_report(session.folder.path)
     return decision, challenger
 
@@ -187,6 +187,7 @@ async def _exam(session: Session, name: str) -> list[Judged]:
     judged = [Judged.model_validate(result.output) for result in results if result.output]
     if len(judged) < len(questions):
         missing = len(questions) - len(judged)
+        session.journal.set_stage(session.round, f"exam-{name}", "failed", {})
         raise SynthError(
             f"{missing} of {len(questions)} held-out questions got no answer in exam-{name}",
             f"see rejected.jsonl and {session.folder.path}/server-*.log; the same command tries again",
@@ -201,6 +202,7 @@ async def _make_data(session: Session, flow: Flow, team: Team) -> Curated:
     samples = await flow.generate(session)
     held_out = {normalise(q.question) for name in ("test", "profile") for q in _held(session, name)}
     budget = session.flow.budget
+    session.begin("curate")
     with session.progress.stage(session.round, "curate", None) as bar:
         curated = curate(
             samples,
@@ -210,7 +212,9 @@ async def _make_data(session: Session, flow: Flow, team: Team) -> Curated:
             limit=session.params.examples,
             seed=session.flow.seed,
         )
-        bar.advance(len(curated.samples), dropped=[r.reason for r in curated.rejections])
+        bar.advance(len(curated.samples))
+        for rejection in curated.rejections:
+            bar.advance(0, dropped_reason=rejection.reason)
     if not curated.samples:
         raise SynthError(
             f"round {session.round} has no training example left after curation",
@@ -253,7 +257,7 @@ async def _train(session: Session, team: Team, champion: Champion, examples: int
         train=session.flow.train,
     )
     session.check_budget()
-    session.journal.set_stage(session.round, "train", "running", {})
+    session.begin("train")
     with session.progress.stage(session.round, "train", None) as bar:
         try:
             result = await train(job, lambda line: bar.loss(line))

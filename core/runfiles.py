@@ -119,7 +119,7 @@ def read_json(path: Path, model: type[M], warnings: list[str]) -> M | None:
     except FileNotFoundError:
         return None
     except (OSError, ValidationError) as error:
-        warnings.append(f"{path}: {_first_line(error)}")
+        warnings.append(f"{path}: {_plainly(error)}")
         return None
 
 
@@ -130,7 +130,7 @@ def read_yaml(path: Path, warnings: list[str]) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, yaml.YAMLError) as error:
-        warnings.append(f"{path}: {_first_line(error)}")
+        warnings.append(f"{path}: {_plainly(error)}")
         return {}
     return content if isinstance(content, dict) else {}
 
@@ -151,8 +151,12 @@ def read_lines(path: Path, model: type[M], warnings: list[str]) -> Iterator[M]:
     except FileNotFoundError:
         return
     except OSError as error:
-        warnings.append(f"{path}: {_first_line(error)}")
+        warnings.append(f"{path}: {_plainly(error)}")
 
 
-def _first_line(error: Exception) -> str:
+def _plainly(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        return f"{place}: {first['msg']}" if place else first["msg"]
     return " ".join(str(error).split("\n")[:2])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -57,6 +58,8 @@ class StageSummary(Part):
     completion_tokens: int = 0
     call_seconds: float = 0.0
     """Time spent in calls; many run at once, so this may exceed `seconds`."""
+    error: str = ""
+    """What a failed stage failed of, as far as it said."""
 
 
 class Drop(Part):
@@ -139,6 +142,7 @@ class RunSummary(Part):
     state: State
     """`stopped` also for a run whose process is gone without a word."""
     created: str = ""
+    """Day and time, UTC."""
     version: str = ""
     rounds_planned: int = 1
     rounds: list[RoundSummary]
@@ -179,7 +183,7 @@ def summarize(folder: Path) -> RunSummary:
         flow=str(flow.get("flow", "")),
         arm=arms[-1] if arms else str((flow.get("with") or {}).get("arm", "")),
         state=state,
-        created=journal.meta.get("created", ""),
+        created=_date(journal.meta.get("created", "")),
         version=journal.meta.get("version", ""),
         rounds_planned=int(flow.get("rounds", 1)),
         rounds=rounds,
@@ -198,6 +202,14 @@ def _state(meta: dict[str, str]) -> State:
     if noted == "running":
         return "running" if _alive(meta.get("pid", "")) else "stopped"
     return noted if noted in ("finished", "failed") else "stopped"  # type: ignore[return-value]
+
+
+def _date(noted: str) -> str:
+    """Unix seconds as a date; what is none stays as it is."""
+    try:
+        return f"{datetime.fromtimestamp(float(noted), UTC):%Y-%m-%d %H:%M} UTC"
+    except (ValueError, OverflowError, OSError):
+        return noted
 
 
 def _alive(pid: str) -> bool:
@@ -260,6 +272,7 @@ def _stages(number: int, rows: list[StageRow], journal: JournalView, state: Stat
                 prompt_tokens=calls.prompt_tokens if calls else 0,
                 completion_tokens=calls.completion_tokens if calls else 0,
                 call_seconds=calls.seconds if calls else 0.0,
+                error=str(row.info.get("error", "")),
             )
         )
     return stages

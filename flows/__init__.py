@@ -16,18 +16,20 @@ BUILT_IN = {"stat": "synth.flows.stat:build"}
 def load_flow_module(name: str) -> Flow:
     """The flow a flow file names: a built-in one, or `package.module:build` of the user's.
 
-    Raises `LookupError` for an unknown name (its args: the name and the known ones) and
+    Raises `LookupError` for an unknown name (its argument: the known ones) and
     `ImportError` for a module or function that cannot be loaded.
     """
     reference = BUILT_IN.get(name, name)
     module_name, colon, function = reference.partition(":")
     if not colon:
-        raise LookupError(name, sorted(BUILT_IN))
+        raise LookupError(sorted(BUILT_IN))
     module = importlib.import_module(module_name)
     build = getattr(module, function, None)
     if not callable(build):
         raise ImportError(f"{module_name} has no function {function!r}")
     flow = build()
     if not isinstance(flow, Flow):
-        raise SynthError(f"{reference} returns {type(flow).__name__}, not a Flow", "return synth.engine.Flow(...)")
+        raise SynthError(
+            f"{reference} returns {type(flow).__name__}, not a Flow", "return synth.engine.Flow(...)"
+        )
     return flow

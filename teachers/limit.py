@@ -25,6 +25,8 @@ class Limit:
 
     def __init__(self, pinned: int | None = None) -> None:
         self.pinned = pinned is not None
+        self.steered = False
+        """Whether something else moves the width; throughput is then no signal."""
         self.width = float(pinned or _START)
         self.in_flight = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -56,7 +58,7 @@ class Limit:
     def leave(self) -> None:
         """Give the place back after an answer; may widen the gate."""
         self._done += 1
-        if not self.pinned and self._done >= self.width:
+        if not self.pinned and not self.steered and self._done >= self.width:
             self._end_window()
         self._release()
 

@@ -38,6 +38,7 @@ class Model:
         self.model = model
         self.served = served
         self.endpoint = endpoint
+        self.tokens_made = 0
         self._weights = weights
         self._journal = journal
         self._asking: dict[bytes, asyncio.Future[None]] = {}
@@ -100,6 +101,7 @@ class Model:
             "schema": request.schema,
         }
         said = {"text": reply.text, "finish_reason": reply.finish_reason, "thinking": reply.thinking}
+        self.tokens_made += reply.completion_tokens
         figures = {"prompt": reply.prompt_tokens, "completion": reply.completion_tokens}
         await self._journal.record(
             CallRow(

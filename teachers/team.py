@@ -11,7 +11,7 @@ from synth.errors import EndpointError, ModelError
 from synth.journal import Journal
 from synth.teachers.http import HttpEndpoint
 from synth.teachers.model import Model
-from synth.teachers.models import resolve, weights_version
+from synth.teachers.models import weights_version
 from synth.teachers.program import ProgramEndpoint, load_program
 from synth.teachers.vllm import VllmServer
 
@@ -21,8 +21,8 @@ __all__ = ["Team"]
 class Team:
     """Role -> `Model`, once `start` has run. One server for each distinct local model.
 
-    `scratch` makes the folder of a from-scratch model (training belongs to students, so
-    the caller supplies it); `say` is told what happens, in sentences.
+    `folders` maps locally served roles to their weights; `lora` says whether students come
+    as adapters of rank `rank`; `say` is told what happens, in sentences.
     """
 
     def __init__(
@@ -123,7 +123,9 @@ class Team:
             )
             self._servers[key] = server
             self._say(f"starting a server for {_title(spec)}")
-            await server.start(on_wait=lambda seconds, line: self._say(f"server starting, {seconds:.0f} s: {line}"))
+            await server.start(
+                on_wait=lambda seconds, line: self._say(f"server starting, {seconds:.0f} s: {line}")
+            )
         endpoint = self._endpoint(f"{self._servers[key].base_url}", spec, None)
         return Model(role, _title(spec), weights_version(folder), "base", endpoint, self._journal)
 
@@ -142,13 +144,3 @@ class Team:
 
 def _title(spec: ModelSpec) -> str:
     return f"scratch-{spec.model.scratch}" if isinstance(spec.model, Scratch) else str(spec.model)
-
-
-def resolve_folders(specs: Mapping[str, ModelSpec], scratch: Callable[[str, Scratch], Path]) -> dict[str, Path]:
-    """Role -> folder of weights, for the roles served locally; downloads what is not there."""
-    folders: dict[str, Path] = {}
-    for role, spec in specs.items():
-        if spec.kind == "local":
-            model = spec.model
-            folders[role] = scratch(role, model) if isinstance(model, Scratch) else resolve(str(model))
-    return folders

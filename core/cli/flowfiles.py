@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from synth.config import ConfigError, Loaded, check_files, load_flow
+from synth.config import Loaded, check_files, load_flow
+from synth.errors import ConfigError
 
 __all__ = ["load", "params_of", "run_name"]
 
@@ -25,7 +26,7 @@ def load(path: Path, overrides: Sequence[str], profile: str | None) -> Loaded:
     from synth.teachers.models import resolvable
 
     loaded = load_flow(path, overrides=overrides, profile=profile, params=params_of)
-    problems = check_files(loaded, path.parent, resolvable=resolvable)
+    problems = check_files(loaded, Path(), resolvable=resolvable)
     if problems:
         raise ConfigError(problems)
     return loaded
@@ -33,8 +34,9 @@ def load(path: Path, overrides: Sequence[str], profile: str | None) -> Loaded:
 
 def run_name(loaded: Loaded, overrides: Sequence[str], profile: str | None) -> str:
     """A run's name from its flow file and what was overlaid, so that arms do not collide."""
-    if loaded.flow.name:
-        return loaded.flow.name
+    named = loaded.tree.data.get("name")
+    if isinstance(named, str):
+        return named
     parts = [loaded.path.stem, *([profile] if profile else [])]
     for override in overrides:
         key, _, value = override.partition("=")

@@ -16,6 +16,7 @@ COMMANDS = {
     "run": "Run a flow: generate, train, evaluate, gate; or go on where it stopped.",
     "check": "Check a flow file without starting anything.",
     "status": "Show how far a run is and what came of it.",
+    "audit": "Count what a run paid, repeated, lost and duplicated.",
     "report": "Write a run's report, one HTML file.",
     "models": "List known models, their size and where they come from.",
     "schema": "Write the JSON Schema of flow files, for editors.",

@@ -91,7 +91,8 @@ def _unknown(fault: Fault, tree: Tree, sections: Sections) -> Problem:
     key, known = str(fault.path[-1]), fields_of(fault.parent)
     here = dotted(fault.path[:-1])
     inner = {f"{here}.{name}".lstrip("."): one for name, kind in known.items() for one in options(kind)}
-    homes = [home for home, kind in {**inner, **sections}.items() if home != here and key in fields_of(kind)]
+    outer = sections if len(fault.path) <= 2 else {}
+    homes = [home for home, kind in {**inner, **outer}.items() if home != here and key in fields_of(kind)]
     if homes:
         cure = f"it belongs under '{homes[0]}'" if homes[0] else "it belongs at the top of the file"
     else:

@@ -15,11 +15,13 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 __all__ = [
     "Budget",
     "DataSource",
+    "ErrorBudget",
     "Evaluate",
     "FlowFile",
     "Gate",
     "Lora",
     "ModelSpec",
+    "OnError",
     "Scratch",
     "ServerOptions",
     "Strict",
@@ -235,6 +237,21 @@ class Budget(Strict):
     """Tokens of training data a round may use; arms compared at equal size share it."""
 
 
+class ErrorBudget(Strict):
+    """A share of records that may fail before a stage stops."""
+
+    budget: Annotated[str, Field(pattern=r"^\d{1,3}(\.\d+)?\s?%$")]
+    """Such as `5%`."""
+
+    @property
+    def share(self) -> float:
+        """The budget as a share, 0..1."""
+        return float(self.budget.rstrip("% ")) / 100
+
+
+OnError = Literal["stop", "continue"] | ErrorBudget
+
+
 class FlowFile(Strict):
     """One flow file, resolved: what `runs/<name>/flow.yaml` holds."""
 
@@ -253,6 +270,9 @@ class FlowFile(Strict):
     evaluate: Evaluate = Evaluate()
     gate: Gate = Gate()
     budget: Budget = Budget()
+    on_error: OnError = "continue"
+    """What failed records (calls without an answer, crashed nodes, unreadable replies) do to a
+    stage: `stop` at the first, `continue` to the end, or `{budget: 5%}`. All are kept as rejections."""
     profiles: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Named overlays of this file, chosen with `--profile NAME`."""
 

@@ -140,10 +140,13 @@ def _validate(
 
 
 def _in_order(problems: list[Problem]) -> list[Problem]:
-    """Without repetitions, from the top of the file to its end."""
+    """The first problem of every place and key, from the top of the file to its end."""
 
     def line(problem: Problem) -> tuple[int, ...]:
         numbers = problem.where.rsplit(":", 2)[1:]
         return tuple(int(number) for number in numbers if number.isdigit())
 
-    return sorted(dict.fromkeys(problems), key=line)
+    first: dict[tuple[str, str], Problem] = {}
+    for problem in problems:
+        first.setdefault((problem.where, problem.key), problem)
+    return sorted(first.values(), key=line)

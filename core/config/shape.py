@@ -13,7 +13,13 @@ from pydantic.fields import FieldInfo
 
 __all__ = ["child", "default_of", "describe", "description_of", "fields_of", "is_list", "literals", "options"]
 
-_WORDS: dict[Any, str] = {int: "a whole number", float: "a number", str: "text", bool: "true or false", Path: "a path"}
+_WORDS: dict[Any, str] = {
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    bool: "true or false",
+    Path: "a path",
+}
 _PLURALS: dict[Any, str] = {int: "whole numbers", float: "numbers"}
 _LISTS = (list, tuple, set, frozenset, abc.Sequence)
 _MAPPINGS = (dict, abc.Mapping)

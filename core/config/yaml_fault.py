@@ -41,6 +41,14 @@ _FAULTS = (
         "indent keys of one section alike; put 'key: value' on a line of its own",
         False,
     ),
+    (
+        "expected '<document start>'",
+        "this line fits nothing above it",
+        "begin every key at the same column",
+        False,
+    ),
+    ("mapping keys are not allowed", "a '?' where no key can stand", _QUOTE, False),
+    ("while scanning a tag", "a value cannot begin with '!'", _QUOTE, True),
     ("expected ',' or '}'", "this '{' is never closed, or a comma is missing", "close it with '}'", True),
     ("expected ',' or ']'", "this '[' is never closed, or a comma is missing", "close it with ']'", True),
     ("expected a single document", "a second document begins here", "remove the '---' line", False),
@@ -51,6 +59,7 @@ _FAULTS = (
     ("that cannot start any token", "a value cannot begin with this character", _QUOTE, False),
     ("but found '<stream end>'", "the file ends before a bracket is closed", "close it", False),
     ("expected the node content", "a value cannot begin with this character", _QUOTE, False),
+    ("expected a comment or a line break", "text after '|' or '>' begins on the next line", _QUOTE, True),
     ("expected chomping or indentation", "text after '|' or '>' begins on the next line", _QUOTE, True),
     ("sequence entries are not allowed here", "a list cannot begin here", "put '- ' on its own line", False),
 )

@@ -48,17 +48,13 @@ def read_yaml(
     `where` turns a position into a place for people; `at` is the key path the text stands
     for. After a syntax error the tree holds nothing.
     """
-    loader = _Loader("")
+    builder = _Builder(where, layer)
     try:
-        loader = _Loader(text)
-        node = loader.get_single_node()
-        builder = _Builder(where, layer)
+        node = _Loader(text).get_single_node()
         data = None if node is None else builder.build(node, at, None)
     except (yaml.YAMLError, RecursionError) as error:
         mark, message, cure = explain_syntax(error, text)
         return Tree(None), [Problem(where(mark), dotted(at), message, cure)]
-    finally:
-        loader.dispose()
     return Tree(data, builder.places), builder.problems
 
 
@@ -76,8 +72,8 @@ class _Builder:
     def build(self, node: yaml.Node, path: KeyPath, key: yaml.Node | None) -> Any:
         """The node's data; an alias is built anew wherever it is used."""
         self.places[path] = Place(self._at(key or node), self._at(node), dotted(path), self._layer)
-        self._values += 1
-        if id(node) in self._open or len(self._open) > MAX_DEPTH or self._values > MAX_VALUES:
+        self._count()
+        if id(node) in self._open or len(self._open) > MAX_DEPTH:
             raise RecursionError
         self._open.add(id(node))
         try:
@@ -89,6 +85,12 @@ class _Builder:
         finally:
             self._open.discard(id(node))
 
+    def _count(self) -> None:
+        """Aliases of aliases grow without bound in a few lines."""
+        self._values += 1
+        if self._values > MAX_VALUES:
+            raise RecursionError
+
     def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
         self._known_tag(node, path)
         data: dict[str, Any] = {}
@@ -96,13 +98,11 @@ class _Builder:
         for key, value in node.value:
             if key.tag == f"{_TAG}merge":
                 merged.extend(self._merged(value, path))
-            elif not isinstance(key, yaml.ScalarNode):
+            elif not isinstance(key, yaml.ScalarNode) or not _is_text(key.value):
                 self._problem(key, path, "a key must be one word", 'put a value with { or [ in quotes: "..."')
             elif key.value in data:
-                first = self.places[(*path, key.value)].key.rpartition(":")[0].rpartition(":")[2]
-                self._problem(
-                    key, (*path, key.value), f"written twice, first on line {first}", "keep one of the two"
-                )
+                inner = (*path, key.value)
+                self._problem(key, inner, f"written twice, first at {self.places[inner].key}", "keep one")
             else:
                 data[key.value] = self.build(value, (*path, key.value), key)
         for key, value in merged:
@@ -113,24 +113,27 @@ class _Builder:
     def _merged(self, value: yaml.Node, path: KeyPath) -> Iterator[tuple[yaml.Node, yaml.Node]]:
         """Pairs that `<<: *anchor` brings in; they yield to keys written beside it."""
         for source in value.value if isinstance(value, yaml.SequenceNode) else [value]:
-            if isinstance(source, yaml.MappingNode):
-                yield from source.value
-            else:
-                self._problem(
-                    value, path, "'<<' takes in a section", "write &name at it and '<<: *name' here"
-                )
+            self._count()
+            if not isinstance(source, yaml.MappingNode):
+                cure = "write &name at it and '<<: *name' here"
+                self._problem(value, path, "'<<' takes in a section", cure)
+                continue
+            yield from (pair for pair in source.value if pair[0].tag != f"{_TAG}merge")
+            for key, inner in source.value:
+                if key.tag == f"{_TAG}merge":
+                    yield from self._merged(inner, path)
 
     def _scalar(self, node: yaml.Node, path: KeyPath) -> Any:
         text: str = node.value
         self._known_tag(node, path)
-        try:
-            text.encode()
-            return _convert(node.tag.removeprefix(_TAG), text)
-        except UnicodeEncodeError:
+        if not _is_text(text):
             self._problem(node, path, "half of a character, which is no text", "remove the \\ud... escape")
+            return None
+        try:
+            return _convert(node.tag.removeprefix(_TAG), text)
         except ValueError:
             self._problem(node, path, f"this is no {node.tag.removeprefix(_TAG)}", "remove the tag before it")
-        return None
+            return None
 
     def _known_tag(self, node: yaml.Node, path: KeyPath) -> None:
         kind = node.tag.removeprefix(_TAG)
@@ -143,6 +146,11 @@ class _Builder:
 
     def _at(self, node: yaml.Node) -> str:
         return self._where(Mark(node.start_mark.line, node.start_mark.column))
+
+
+def _is_text(text: str) -> bool:
+    """Whether it can be written down: an escape can name half of a surrogate pair."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _convert(kind: str, text: str) -> Any:

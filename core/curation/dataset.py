@@ -14,7 +14,7 @@ from synth.curation.curate import Curated
 from synth.engine.folder import RunFolder
 from synth.records import Rejection, Sample
 
-__all__ = ["write_dataset"]
+__all__ = ["write_dataset", "write_rows"]
 
 
 def write_dataset(folder: Path, curated: Curated, earlier: Iterable[Rejection], facts: dict[str, Any]) -> str:
@@ -44,6 +44,11 @@ def write_dataset(folder: Path, curated: Curated, earlier: Iterable[Rejection], 
     card = _card(curated, counts, {**facts, "digest": digest})
     RunFolder.write(folder / "README.md", card.encode())
     return digest
+
+
+def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    """Write training rows as JSON Lines."""
+    RunFolder.write_lines(path, rows)
 
 
 def _row(sample: Sample) -> dict[str, Any]:

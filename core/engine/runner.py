@@ -126,10 +126,12 @@ def _fresh(seeds: Iterable[Seed], done: set[str], counts: StageCounts) -> Iterat
     """Seeds without a stored result, numbered; a seed that comes twice is run once."""
     seen: set[str] = set()
     for position, seed in enumerate(seeds):
+        if seed.id in seen:
+            continue
+        seen.add(seed.id)
         if seed.id in done:
             counts.resumed += 1
-        elif seed.id not in seen:
-            seen.add(seed.id)
+        else:
             yield position, seed
 
 

@@ -15,6 +15,7 @@ from synth.engine.context import Context
 from synth.engine.flow import FlowParams
 from synth.engine.folder import RunFolder
 from synth.engine.runner import Graph, Result, run_graph, seed_rng
+from synth.engine.tolerance import FAULTS, Tolerance
 from synth.errors import BudgetExceeded, DataError, SynthError
 from synth.journal import Journal
 from synth.progress import Progress
@@ -27,7 +28,7 @@ __all__ = ["Session"]
 class Session:
     """What a flow's `generate` works with: its settings, data, models, and stages to run.
 
-    `round` counts from 1. `stage` is the only way work gets done: it streams seeds through
+    `path` is the flow file's; `round` counts from 1. `stage` is the only way work gets done: it streams seeds through
     a graph, stores every result, and is skipped when it was finished before.
     """
 
@@ -37,7 +38,7 @@ class Session:
     journal: Journal
     models: Mapping[str, Chat]
     progress: Progress
-    base: Path
+    path: Path
     round: int = 1
     window: int = 256
     _questions: dict[str, list[Question]] = field(default_factory=dict)
@@ -51,7 +52,9 @@ class Session:
                     f"the flow {self.flow.flow!r} needs data.{name}, which the flow file does not have",
                     f"add a source under data: {name}:",
                 )
-            self._questions[name] = list(read_questions(source, base=self.base, exclude=self._held_out(name)))
+            self._questions[name] = list(
+                read_questions(source, base=self.path.parent, exclude=self._held_out(name))
+            )
         return self._questions[name]
 
     def _held_out(self, name: str) -> set[str]:
@@ -91,12 +94,13 @@ class Session:
         """As `stage`, for stages whose results do not fit in memory: read them with `results`."""
         row = self.journal.stage(self.round, name)
         if row is not None and row.status == "done":
-            self.progress.skipped(self.round, name, row.info)
+            self.progress.log(f"round {self.round} {name}: done before")
             return
         self.check_budget()
-        self.journal.set_stage(self.round, name, "running", {})
+        self.begin(name)
         shared = dict(extras or {})
         full_name = f"{self.round}/{name}"
+        await self._forget_faults(full_name)
 
         def context(seed: Seed) -> Context:
             return Context(
@@ -111,10 +115,20 @@ class Session:
                 extras=shared,
             )
 
-        with self.progress.stage(self.round, name, total) as bar:
+        done, _, _ = self.journal.result_counts(full_name)
+        with self.progress.stage(self.round, name, total, done) as bar:
+            seen = self._tokens_made()
+
+            tolerance = Tolerance(self.flow.on_error, full_name)
 
             def on_done(result: Result) -> None:
-                bar.advance(1, dropped=[rejection.reason for rejection in result.rejections])
+                nonlocal seen
+                made = self._tokens_made()
+                bar.advance(1, tokens=made - seen)
+                seen = made
+                for rejection in result.rejections:
+                    bar.advance(0, dropped_reason=rejection.reason)
+                tolerance.see(result)
 
             try:
                 counts = await run_graph(
@@ -129,7 +143,17 @@ class Session:
             except SynthError as error:
                 self.journal.set_stage(self.round, name, "failed", {"error": error.what})
                 raise
-        self.finish(name, self._info(full_name, counts.resumed))
+        self.finish(name, {**self._info(full_name, counts.resumed), "seeds": counts.seeds + counts.resumed})
+
+    async def _forget_faults(self, full_name: str) -> None:
+        """A stage begun again gives records that failed another chance; drops of the method stay."""
+        for result in self._stored(full_name):
+            if any(rejection.reason in FAULTS for rejection in result.rejections):
+                self.journal.forget_result(full_name, result.seed)
+        await self.journal.flush()
+
+    def _tokens_made(self) -> int:
+        return sum(model.tokens_made for model in {id(m): m for m in self.models.values()}.values())
 
     def _info(self, full_name: str, resumed: int) -> dict[str, Any]:
         """Counts of a finished stage over all of its starts."""
@@ -140,6 +164,10 @@ class Session:
                 for rejection in result.rejections:
                     reasons[rejection.reason] = reasons.get(rejection.reason, 0) + 1
         return {"items": seeds, "kept": kept, "rejected": rejected, "reasons": reasons, "resumed": resumed}
+
+    def begin(self, name: str) -> None:
+        """Note that a stage of this round is under way."""
+        self.journal.set_stage(self.round, name, "running", {})
 
     def finish(self, name: str, info: Mapping[str, Any]) -> None:
         """Note that a stage of this round is done."""

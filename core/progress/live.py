@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from types import TracebackType
 from typing import Self
 
@@ -25,7 +26,12 @@ class LiveProgress:
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True, highlight=False)
         self._stages: list[Stage] = []
-        self._live = Live(console=self._console, get_renderable=self.view, refresh_per_second=4)
+        self._live = Live(
+            console=self._console,
+            get_renderable=self.view,
+            refresh_per_second=4,
+            redirect_stdout=sys.stdout.isatty(),  # what is piped elsewhere must arrive there
+        )
 
     def stage(self, round: int, name: str, total: int | None = None, done: int = 0) -> Stage:
         """Begin a stage; the first of another round leaves the last one's list above."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from synth.errors import BudgetExceeded
 from synth.figures import compact, count, duration
@@ -67,6 +67,12 @@ class Stage:
         self.text = text
         if self._tick is not None:
             self._tick(self)
+
+    def loss(self, line: Mapping[str, Any]) -> None:
+        """Follow a line of a training log: its `step` of `steps`, `tokens` so far, and `loss`."""
+        self.total = line.get("steps", self.total)
+        self.text = f"loss {line['loss']:.3f}"
+        self.advance(line["step"] - self.done, line.get("tokens", self.tokens) - self.tokens)
 
     @property
     def seconds(self) -> float:

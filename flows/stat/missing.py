@@ -108,9 +108,7 @@ def _uniform(by_skill: dict[str, list[Question]], rng: random.Random) -> Pair:
     return Pair(question.id, question.question, skill)
 
 
-def plan_seeds(
-    pairs: Sequence[Pair], pool: Sequence[Question], params: Params, seed: int
-) -> Iterator[Seed]:
+def plan_seeds(pairs: Sequence[Pair], pool: Sequence[Question], params: Params, seed: int) -> Iterator[Seed]:
     """Seeds of the generate stage: `draws` for each pair, then replay to its share of the whole."""
     rng = random.Random(f"{seed}/plan")
     targeted = [(pair, draw) for pair in pairs for draw in range(params.draws)]

@@ -34,9 +34,7 @@ def profile_graph(params: Params, settings: Evaluate) -> Graph:
     `skills`, the missing ones, all from the catalogue in the context's extras (`skills`).
     """
     nodes = Answering(settings)
-    teacher = Agent(
-        "label", "teacher", "label_skills", MissingSkills, Sampling(max_tokens=params.max_tokens)
-    )
+    teacher = Agent("label", "teacher", "label_skills", MissingSkills, Sampling(max_tokens=params.max_tokens))
 
     async def label(state: Answered, runtime: Runtime[Context]) -> Answered:
         catalogue: tuple[str, ...] = runtime.context.extras["skills"]

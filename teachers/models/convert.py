@@ -9,6 +9,7 @@ beginning-of-text token, the generation settings.
 from __future__ import annotations
 
 import functools
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 __all__ = ["convert"]
 
-# transformers parses the file anew for configuration, weights and tokenizer, and a parse of
-# a large vocabulary takes longer than all the rest.
+# transformers parses the file anew for configuration, weights and tokenizer, and builds the map
+# of tensor names anew for every layer; together that takes longer than all the rest.
 gguf.GGUFReader = functools.cache(gguf.GGUFReader)
+gguf.get_tensor_name_map = functools.cache(gguf.get_tensor_name_map)
 
 DROPPED = ("quantization_config", "_name_or_path", "_model_name_or_path", "transformers_version")
 SAMPLES = (
@@ -43,7 +45,6 @@ def convert(source: Path, folder: Path) -> None:
     fields = gguf.GGUFReader(str(source)).fields
     tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
     _repair(tokenizer, fields)
-    tokenizer.save_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(source.parent, gguf_file=source.name, dtype=torch.float32)
     plain = _unquantised(model).to(torch.bfloat16)
     plain.generation_config = GenerationConfig(
@@ -52,6 +53,9 @@ def convert(source: Path, folder: Path) -> None:
         pad_token_id=tokenizer.pad_token_id,
     )
     plain.save_pretrained(folder)
+    tokenizer.model_max_length = plain.config.max_position_embeddings
+    tokenizer.save_pretrained(folder)
+    _tidy(folder / "tokenizer_config.json")
     for path in folder.iterdir():
         path.chmod(0o644)
     _check(folder)
@@ -83,6 +87,16 @@ def _repair(tokenizer: Any, fields: dict[str, Any]) -> None:
         )
 
 
+def _tidy(settings_file: Path) -> None:
+    """Drop traces of where the tokenizer was read, and name a class that every version knows."""
+    settings = json.loads(settings_file.read_text(encoding="utf-8"))
+    for trace in ("backend", "is_local", "local_files_only"):
+        settings.pop(trace, None)
+    if settings.get("tokenizer_class") == "TokenizersBackend":
+        settings["tokenizer_class"] = "PreTrainedTokenizerFast"
+    settings_file.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+
+
 def _check(folder: Path) -> None:
     """Read the folder back and try it: text survives the tokenizer, English is no surprise."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
@@ -92,8 +106,9 @@ def _check(folder: Path) -> None:
             raise ValueError(f"the tokenizer turns {text!r} into {back!r}")
     if tokenizer.chat_template:
         turns = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]
-        if tokenizer.eos_token not in tokenizer.apply_chat_template(turns, tokenize=False):
-            raise ValueError(f"the chat template never writes {tokenizer.eos_token}, so answers would not end")
+        end = tokenizer.eos_token
+        if end not in tokenizer.apply_chat_template(turns, tokenize=False):
+            raise ValueError(f"the chat template never writes {end}, so answers would not end")
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     ids = tokenizer(PROSE, return_tensors="pt").input_ids
     with torch.no_grad():

@@ -44,9 +44,10 @@ def download(repo: str, progress: Progress | None = None) -> Path:
     Raises `HubUnavailable` if the hub cannot be reached or does not give the model,
     `ModelError` if the disk cannot take it.
     """
+    # Read by the client when it is imported.
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.utils import disable_progress_bars
 
     try:
         siblings = HfApi().model_info(repo, timeout=CONNECT_SECONDS, files_metadata=True).siblings or []
@@ -58,7 +59,6 @@ def download(repo: str, progress: Progress | None = None) -> Path:
     total = sum(sizes.values())
     folder = _repo_folder(repo)
     require_space(folder, total, f"downloading {repo}")
-    disable_progress_bars()
     try:
         with watching(folder / "blobs", total, f"download {repo}", progress):
             fetched = snapshot_download(repo, allow_patterns=list(sizes), etag_timeout=CONNECT_SECONDS)

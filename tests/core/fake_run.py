@@ -63,7 +63,7 @@ def build(folder: Path, rounds: int = 2, stop_in: str | None = None, state: str 
     (folder / "flow.yaml").write_text(yaml.safe_dump(FLOW, sort_keys=False))
     journal = sqlite3.connect(folder / "journal.db")
     journal.executescript(TABLES)
-    facts = {"state": state, "name": "stat-small", "created": "2025-10-09T08:53:20+00:00", "version": "0.1.0"}
+    facts = {"state": state, "name": "stat-small", "created": str(START), "version": "0.1.0"}
     journal.executemany("INSERT INTO meta VALUES(?, ?)", [*facts.items(), ("pid", "0")])
     for number in range(1, rounds + 1):
         done = list(STAGES)
@@ -146,23 +146,14 @@ def _lines(path: Path, records: list[Any]) -> None:
 
 
 def _profile() -> dict[str, Any]:
-    rows = []
-    for family, (before, _) in FAMILIES.items():
-        difficult = round(25 * (1 - before))
-        interval = wilson(difficult, 25)
-        rows.append(
-            {
-                "skill": family,
-                "asked": 25,
-                "difficult": difficult,
-                "missing": difficult,
-                "draws": 5 * difficult,
-            }
-            | {"low": interval.low, "high": interval.high}
-        )
-    total = sum(row["missing"] for row in rows)
-    skills = [row | {"share": row["missing"] / total} for row in rows]
-    return {"asked": 200, "difficult": sum(row["difficult"] for row in rows), "skills": skills}
+    difficult = {family: round(25 * (1 - before)) for family, (before, _) in FAMILIES.items()}
+    total = sum(difficult.values())
+    skills = []
+    for skill, n in difficult.items():
+        counts = {"asked": 25, "difficult": n, "missing": n, "draws": 5 * n, "share": n / total}
+        interval = wilson(n, 25)
+        skills.append({"skill": skill, "low": interval.low, "high": interval.high, **counts})
+    return {"asked": 200, "difficult": total, "skills": skills}
 
 
 def _sample(i: int, number: int) -> Sample:

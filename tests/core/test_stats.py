@@ -33,7 +33,8 @@ def test_wilson_against_published_values() -> None:
     """8 of 10 gives 0.490 to 0.943, 0 of 10 gives 0 to 0.278 (Wilson's formula, 95 %)."""
     assert wilson(8, 10).low == pytest.approx(0.4901625, abs=1e-6)
     assert wilson(8, 10).high == pytest.approx(0.9433178, abs=1e-6)
-    assert wilson(0, 10) == Interval(0.0, pytest.approx(0.2775328, abs=1e-6))
+    assert wilson(0, 10).low == 0.0
+    assert wilson(0, 10).high == pytest.approx(0.2775328, abs=1e-6)
     assert wilson(0, 0) == Interval(0.0, 1.0)
 
 
@@ -66,7 +67,7 @@ def test_bootstrap_matches_the_normal_interval_of_many_items() -> None:
 
 def test_bootstrap_is_a_function_of_its_seed() -> None:
     """The same seed gives the same decision again; no items is a programming error."""
-    differences = [1.0, 0.0, -1.0, 1.0, 0.0, 1.0, 1.0, -1.0, 0.5] * 5
+    differences = [0.1 * i - 1 for i in range(40)]
     assert paired_bootstrap(differences, seed=3) == paired_bootstrap(differences, seed=3)
     assert paired_bootstrap(differences, seed=3) != paired_bootstrap(differences, seed=4)
     with pytest.raises(ValueError, match="no differences"):

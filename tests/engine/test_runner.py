@@ -86,7 +86,9 @@ async def test_a_finished_seed_is_not_run_again(journal: Journal) -> None:
     assert len(ran) == len(set(ran)) == 5
 
 
-async def test_kill_9_at_random_moments_loses_nothing_and_repeats_only_calls_in_flight(tmp_path: Path) -> None:
+async def test_kill_9_at_random_moments_loses_nothing_and_repeats_only_calls_in_flight(
+    tmp_path: Path,
+) -> None:
     """The promise of the journal, with real processes: killed six times, the set of samples is
     that of an undisturbed run, and calls paid twice are at most those in flight at the kills."""
     log = tmp_path / "requests.jsonl"

@@ -1,0 +1,90 @@
+"""Tables for the terminal, made of what `--json` prints whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from synth.figures import compact, count, duration
+
+if TYPE_CHECKING:
+    from synth.gate import Decision
+    from synth.summary import RoundSummary, RunSummary
+    from synth.teachers.models import ModelInfo
+
+__all__ = ["models_table", "status_tables"]
+
+
+def status_tables(summary: RunSummary) -> Iterator[Table | Text]:
+    """A headline, then for each round its stages, drops and decision."""
+    yield Text(
+        f"{summary.name}: {summary.state}; flow {summary.flow}, arm {summary.arm or 'none'}; "
+        f"{count(summary.calls)} calls, {compact(summary.prompt_tokens + summary.completion_tokens)} tokens; "
+        f"champion: {summary.champion}"
+    )
+    for round_ in summary.rounds:
+        yield _stages(round_)
+        if round_.drops:
+            drops = ", ".join(f"{drop.stage} {drop.reason} {count(drop.count)}" for drop in round_.drops)
+            yield Text(f"dropped: {drops}")
+        if round_.decision is not None:
+            yield Text(f"gate: {round_.decision.decision}: {round_.decision.reason}")
+            yield _families(round_.decision)
+    for warning in summary.warnings:
+        yield Text(f"warning: {warning}")
+
+
+def _stages(round_: RoundSummary) -> Table:
+    table = Table("stage", "state", title=f"round {round_.number}", title_justify="left")
+    for heading in ("items", "kept", "dropped", "calls", "tokens", "time"):
+        table.add_column(heading, justify="right")
+    for stage in round_.stages:
+        tokens = stage.prompt_tokens + stage.completion_tokens
+        table.add_row(
+            stage.name,
+            stage.status,
+            *(
+                "" if figure is None else count(figure)
+                for figure in (stage.items, stage.kept, stage.rejected)
+            ),
+            count(stage.calls) if stage.calls else "",
+            compact(tokens) if tokens else "",
+            duration(stage.seconds) if stage.seconds is not None else "",
+        )
+    return table
+
+
+def _families(decision: Decision) -> Table:
+    table = Table("family", title_justify="left")
+    for heading in ("items", "before", "after", "gained", "lost", "p"):
+        table.add_column(heading, justify="right")
+    for family in decision.families:
+        table.add_row(
+            escape(family.family),
+            count(family.n),
+            f"{family.before:.0%}",
+            f"{family.after:.0%}",
+            count(family.gained),
+            count(family.lost),
+            f"{family.p_value:.2g}",
+        )
+    return table
+
+
+def models_table(models: list[ModelInfo]) -> Table:
+    """Alias, id, licence, size and where it would come from."""
+    table = Table("name", "hub id", "licence", "size", "from", "folder")
+    for model in models:
+        table.add_row(
+            model.alias,
+            model.hub_id,
+            model.licence,
+            f"{model.size / 1e9:.1f} GB" if model.size >= 1e9 else f"{model.size / 1e6:.0f} MB",
+            model.source,
+            str(model.path or ""),
+        )
+    return table

@@ -1,0 +1,90 @@
+"""Before a run: the weights of every locally served role, made or fetched, in a folder."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+from synth.config import DataSource, FlowFile, Scratch
+from synth.curation.dataset import write_rows
+from synth.data import read_questions
+from synth.errors import ModelError
+from synth.flows.answering import question_messages
+from synth.progress import Progress
+from synth.records import Question, content_id
+from synth.students.launch import train
+from synth.students.scratch import scratch_job
+from synth.teachers.models import resolve
+from synth.teachers.models.cache import cache_root
+
+__all__ = ["prepare_folders"]
+
+MOST = 800
+"""Base-training questions of a scratch model's best family; each further family has half as many."""
+_SEED = 1_000_003
+"""Added to a scratch model's seed for its base-training questions, so that they are no one else's."""
+
+
+async def prepare_folders(flow: FlowFile, path: Path, progress: Progress) -> dict[str, Path]:
+    """Role -> folder of weights. Downloads, converts or trains what is not there yet."""
+    folders: dict[str, Path] = {}
+    for role, spec in flow.models.items():
+        if spec.kind != "local":
+            continue
+        if isinstance(spec.model, Scratch):
+            folders[role] = await _scratch(spec.model, flow, path, progress)
+        else:
+            folders[role] = await asyncio.to_thread(_resolve, str(spec.model))
+    return folders
+
+
+def _resolve(name: str) -> Path:
+    from synth.teachers.models.progress import bar
+
+    with bar() as progress:
+        return resolve(name, progress=progress)
+
+
+async def _scratch(spec: Scratch, flow: FlowFile, path: Path, progress: Progress) -> Path:
+    """The tiny student, trained once for this mixture of families and settings."""
+    pool = flow.data.get("pool")
+    if pool is None or pool.source != "tasks":
+        raise ModelError(
+            "a scratch model learns its basics from task families, and data.pool names none",
+            "write source: tasks under data.pool, or name a model under models.student",
+        )
+    key = content_id([spec.model_dump(), pool.families, flow.evaluate.model_dump()])
+    folder = cache_root() / "scratch" / key
+    rows = folder / "data.jsonl"
+    if not rows.exists():
+        write_rows(rows, _rows(spec, pool, flow, path))
+    job = scratch_job(spec, rows, folder / "model", folder / "work")
+    if job.finished() is None:
+        progress.log("training the scratch model from nothing, once")
+    result = await train(job, None)
+    return result.output
+
+
+def _rows(spec: Scratch, pool: DataSource, flow: FlowFile, path: Path) -> Iterator[dict[str, object]]:
+    """Questions with answers, many of the first family and ever fewer of the next: an uneven student."""
+    from synth.data.tasks import families
+
+    held_out = [
+        question.question
+        for name, source in flow.data.items()
+        if name in ("test", "profile")
+        for question in read_questions(source, base=path.parent)
+    ]
+    for rank, family in enumerate(pool.families or tuple(families())):
+        size = max(20, MOST >> rank)
+        source = DataSource(source="tasks", families=(family,), size=size, seed=spec.seed + _SEED)
+        for question in read_questions(source, base=path.parent, exclude=held_out):
+            yield _row(question, flow)
+
+
+def _row(question: Question, flow: FlowFile) -> dict[str, object]:
+    return {
+        "prompt": question_messages(question.question, flow.evaluate),
+        "completion": [{"role": "assistant", "content": question.answer}],
+    }
