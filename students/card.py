@@ -54,7 +54,10 @@ def _recipe(job: TrainJob) -> dict[str, Any]:
     if job.steps:
         rows.pop("epochs")
     lora = job.train.lora
-    return {"weights": f"LoRA r {lora.r}, alpha {lora.alpha}, {_layers(lora.layers)}" if lora else "all", **rows}
+    return {
+        "weights": f"LoRA r {lora.r}, alpha {lora.alpha}, {_layers(lora.layers)}" if lora else "all",
+        **rows,
+    }
 
 
 def _layers(top: int | None) -> str:

@@ -16,7 +16,9 @@ def last_complete(folder: Path) -> Path | None:
     """
     for checkpoint in sorted(folder.glob("checkpoint-*"), key=step_of, reverse=True):
         try:
-            if json.loads((checkpoint / "trainer_state.json").read_bytes())["global_step"] == step_of(checkpoint):
+            if json.loads((checkpoint / "trainer_state.json").read_bytes())["global_step"] == step_of(
+                checkpoint
+            ):
                 return checkpoint
         except (OSError, ValueError, KeyError):
             pass

@@ -29,9 +29,13 @@ def load_examples(path: Path) -> Dataset:
     try:
         table = _jsonl(path) if path.suffix == ".jsonl" else pq.read_table(path)
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise DataError(f"{doing}: {error}", "give a parquet or jsonl file that is there and whole") from error
+        raise DataError(
+            f"{doing}: {error}", "give a parquet or jsonl file that is there and whole"
+        ) from error
     if table.num_rows == 0:
-        raise DataError(f"{doing}: it has no rows", "there is nothing to learn from; see what curation rejected")
+        raise DataError(
+            f"{doing}: it has no rows", "there is nothing to learn from; see what curation rejected"
+        )
     for name in COLUMNS:
         if name not in table.column_names:
             raise DataError(f"{doing}: there is no column '{name}'", CURE)
@@ -59,7 +63,8 @@ def that_fit(
     fitting = [index for index, length in enumerate(lengths) if length <= max_length]
     if not fitting:
         raise DataError(
-            f"all {len(rows)} training examples are longer than {max_length} tokens (the shortest has {min(lengths)})",
+            f"all {len(rows)} training examples are longer than {max_length} tokens; "
+            f"the shortest has {min(lengths)}",
             "raise train.max_length, or make shorter examples",
         )
     return rows.select(fitting), len(rows) - len(fitting)
@@ -76,4 +81,6 @@ def _is_messages(kind: pa.DataType) -> bool:
     if not (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
         return False
     message = kind.value_type
-    return pa.types.is_struct(message) and {"role", "content"} <= {message.field(i).name for i in range(message.num_fields)}
+    return pa.types.is_struct(message) and {"role", "content"} <= {
+        message.field(i).name for i in range(message.num_fields)
+    }

@@ -14,7 +14,7 @@ from synth.students.log import StepLog
 __all__ = ["Progress"]
 
 
-class Progress(TrainerCallback):
+class Progress(TrainerCallback):  # type: ignore[misc]  # transformers is not typed
     """Only the first process of a distributed training writes."""
 
     def __init__(self, path: Path, after: int, writes: bool) -> None:
@@ -48,7 +48,7 @@ class Progress(TrainerCallback):
             if not math.isfinite(logs[name]):
                 raise TrainError(
                     f"training step {state.global_step} of {state.max_steps}: {name} is {logs[name]}",
-                    f"lower train.learning_rate (now {args.learning_rate:g}) and look for odd rows in the data",
+                    f"lower train.learning_rate (now {args.learning_rate:g}); look for odd rows in the data",
                 )
         if self.writes:
             self.log.add(

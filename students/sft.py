@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from pathlib import Path
 from typing import Any
 
 import datasets
@@ -16,7 +15,14 @@ import torch
 from accelerate import PartialState
 from datasets import Dataset
 from peft import LoraConfig, PeftModel
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    PrinterCallback,
+)
 from transformers.utils import logging
 from trl import SFTConfig, SFTTrainer
 
@@ -47,12 +53,11 @@ def train(job: TrainJob) -> TrainResult | None:
             clear_others(job.checkpoints)
         checkpoint = last_complete(job.checkpoints)
     tokenizer = AutoTokenizer.from_pretrained(job.model)
-    rows, left_out = that_fit(
-        load_examples(job.data), tokenizer, job.train.max_length, job.template_options
-    )
+    rows, left_out = that_fit(load_examples(job.data), tokenizer, job.train.max_length, job.template_options)
     trainer = _trainer(job, rows, tokenizer, state.num_processes)
     progress = Progress(job.log, step_of(checkpoint) if checkpoint else 0, state.is_main_process)
     trainer.add_callback(progress)
+    trainer.remove_callback(PrinterCallback)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     return _publish(job, trainer, progress.log, len(rows), left_out)
 
@@ -60,14 +65,18 @@ def train(job: TrainJob) -> TrainResult | None:
 def _trainer(job: TrainJob, rows: Dataset, tokenizer: PreTrainedTokenizerBase, processes: int) -> SFTTrainer:
     lora = job.train.lora
     model = _model(job)
-    new = LoraConfig(
-        r=lora.r,
-        lora_alpha=lora.alpha,
-        lora_dropout=lora.dropout,
-        target_modules=_linear(model),
-        layers_to_transform=_top(model, lora.layers),
-        task_type="CAUSAL_LM",
-    ) if lora and not job.adapter else None
+    new = (
+        LoraConfig(
+            r=lora.r,
+            lora_alpha=lora.alpha,
+            lora_dropout=lora.dropout,
+            target_modules=_linear(model),
+            layers_to_transform=_top(model, lora.layers),
+            task_type="CAUSAL_LM",
+        )
+        if lora and not job.adapter
+        else None
+    )
     if job.template_options:
         rows = rows.add_column("chat_template_kwargs", [job.template_options] * len(rows))
     return SFTTrainer(
@@ -151,7 +160,11 @@ def _same_shape(job: TrainJob, found: LoraConfig) -> None:
 def _linear(model: PreTrainedModel) -> list[str]:
     """Names of all linear layers but the output; peft's `all-linear` does not go with a choice of layers."""
     output = model.get_output_embeddings()
-    found = (name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear) and module is not output)
+    found = (
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, torch.nn.Linear) and module is not output
+    )
     return sorted({name.rpartition(".")[2] for name in found})
 
 
@@ -160,7 +173,9 @@ def _top(model: PreTrainedModel, layers: int | None) -> list[int] | None:
     return list(range(max(0, total - layers), total)) if layers else None
 
 
-def _publish(job: TrainJob, trainer: SFTTrainer, log: StepLog, examples: int, left_out: int) -> TrainResult | None:
+def _publish(
+    job: TrainJob, trainer: SFTTrainer, log: StepLog, examples: int, left_out: int
+) -> TrainResult | None:
     """Save the weights, the card and the result; the output folder appears last, all at once."""
     temporary = job.output.with_name(f".{job.output.name}.new")
     if job.train.lora is None:
@@ -187,5 +202,5 @@ def _publish(job: TrainJob, trainer: SFTTrainer, log: StepLog, examples: int, le
     write_file(job.report, result.model_dump_json(indent=2))
     shutil.rmtree(job.output, ignore_errors=True)
     temporary.rename(job.output)
-    shutil.rmtree(job.checkpoints, ignore_errors=True)
+    shutil.rmtree(job.checkpoints.parent, ignore_errors=True)
     return result

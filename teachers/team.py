@@ -123,11 +123,21 @@ class Team:
             )
             self._servers[key] = server
             self._say(f"starting a server for {_title(spec)}")
-            await server.start(
-                on_wait=lambda seconds, line: self._say(f"server starting, {seconds:.0f} s: {line}")
-            )
+            await server.start(on_wait=self._waiting())
         endpoint = self._endpoint(f"{self._servers[key].base_url}", spec, None)
         return Model(role, _title(spec), weights_version(folder), "base", endpoint, self._journal)
+
+    def _waiting(self) -> Callable[[float, str], None]:
+        """Says every ten seconds that a server is still starting, and what it printed last."""
+        said = 0.0
+
+        def on_wait(seconds: float, line: str) -> None:
+            nonlocal said
+            if seconds - said >= 10:
+                said = seconds
+                self._say(f"server starting, {seconds:.0f} s: {line[-100:]}")
+
+        return on_wait
 
     def _key(self, role: str) -> Path:
         """Roles with the same weights share a server, unless the student's are replaced in it."""

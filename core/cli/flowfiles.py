@@ -33,11 +33,9 @@ def load(path: Path, overrides: Sequence[str], profile: str | None) -> Loaded:
 
 
 def run_name(loaded: Loaded, overrides: Sequence[str], profile: str | None) -> str:
-    """A run's name from its flow file and what was overlaid, so that arms do not collide."""
+    """A run's name from its flow file and what is overlaid on it, so that arms do not collide."""
     named = loaded.tree.data.get("name")
-    if isinstance(named, str):
-        return named
-    parts = [loaded.path.stem, *([profile] if profile else [])]
+    parts = [named if isinstance(named, str) else loaded.path.stem, *([profile] if profile else [])]
     for override in overrides:
         key, _, value = override.partition("=")
         if not key.startswith("budget."):

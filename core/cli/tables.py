@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from rich.box import SIMPLE
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from synth.figures import compact, count, duration
@@ -76,15 +77,11 @@ def _families(decision: Decision) -> Table:
 
 
 def models_table(models: list[ModelInfo]) -> Table:
-    """Alias, id, licence, size and where it would come from."""
-    table = Table("name", "hub id", "licence", "size", "from", "folder")
+    """Name, id, licence, size, and where it is or would come from."""
+    columns = [Column(heading, no_wrap=True) for heading in ("name", "hub id", "size", "from")]
+    table = Table(*columns, "licence", "note", box=SIMPLE)
     for model in models:
-        table.add_row(
-            model.alias,
-            model.hub_id,
-            model.licence,
-            f"{model.size / 1e9:.1f} GB" if model.size >= 1e9 else f"{model.size / 1e6:.0f} MB",
-            model.source,
-            str(model.path or ""),
-        )
+        size = f"{model.size / 1e9:.1f} GB" if model.size >= 1e9 else f"{model.size / 1e6:.0f} MB"
+        note = "needs a hub account" if model.gated and model.source == "hub" else model.note
+        table.add_row(model.name, model.hub, size, model.source, model.licence, note)
     return table

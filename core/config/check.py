@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import importlib
 import os
-import sys
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from synth.config.flowfile import ModelSpec
 from synth.config.load import Loaded
-from synth.config.locate import locate, nearest_to
+from synth.config.locate import locate, make_importable, nearest_to
 from synth.config.suggest import suggestion
 from synth.errors import Problem
 
-__all__ = ["DATA_SUFFIXES", "TEXT_SUFFIXES", "check_files"]
+__all__ = ["DATA_SUFFIXES", "check_files"]
 
 DATA_SUFFIXES = (".jsonl", ".parquet", ".csv")
-"""Files of rows that a `source` may name."""
-TEXT_SUFFIXES = (".txt", ".md")
-"""Documents that a folder may hold besides files of rows."""
+"""Files of rows that a `source` may name; a folder holds one kind of them."""
 
 Resolvable = Callable[[str], str | None]
 _Fault = tuple[str, str]  # message and cure
@@ -46,6 +43,9 @@ def check_files(
         fault = _of_source(data.source, loaded.path, base)
         if fault is not None:
             problems.append(loaded.problem(("data", name, "source"), *fault))
+        if data.families and data.source != "tasks":
+            message = f"families are of the built-in tasks, not of {data.source}"
+            problems.append(loaded.problem(("data", name, "families"), message, "write 'source: tasks'"))
     return problems
 
 
@@ -58,7 +58,8 @@ def _of_role(
         if not os.environ.get(name):
             yield "api_key", f"the variable {name} is not set", f"set it before the run: export {name}=..."
     if spec.program is not None:
-        fault = _of_program(spec.program, (base, flow_file.parent))
+        make_importable(flow_file, base)
+        fault = _of_program(spec.program)
     elif spec.kind == "local" and isinstance(spec.model, str):
         fault = _of_model(spec.model, flow_file, base, resolvable)
     else:
@@ -76,16 +77,11 @@ def _of_model(model: str, flow_file: Path, base: Path, resolvable: Resolvable | 
     return (reason, cure) if reason else None
 
 
-def _of_program(reference: str, folders: Collection[Path]) -> _Fault | None:
+def _of_program(reference: str) -> _Fault | None:
     """Why `module:function` leads to nothing that can be called."""
     module_name, _, name = reference.partition(":")
     if not name or not all(part.isidentifier() for part in module_name.split(".")):
         return f"expected module:function, found '{reference}'", "for example my_project.teachers:answer"
-    for folder in folders:
-        # At the end, so that a user's folder never hides an installed package; left there,
-        # because the run imports the program again.
-        if str(folder.resolve()) not in sys.path:
-            sys.path.append(str(folder.resolve()))
     try:
         module = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:
@@ -134,7 +130,10 @@ def _of_file(file: Path) -> _Fault | None:
 
 
 def _of_folder(folder: Path) -> _Fault | None:
-    suffixes = (*DATA_SUFFIXES, *TEXT_SUFFIXES)
-    if any(file.suffix in suffixes for file in folder.rglob("*")):
+    kinds = {file.suffix for file in folder.rglob("*")}.intersection(DATA_SUFFIXES)
+    if len(kinds) == 1:
         return None
-    return f"the folder {folder} holds no data", f"put files into it: {', '.join(suffixes)}"
+    cure = f"put files of one kind into it: {', '.join(DATA_SUFFIXES)}"
+    if not kinds:
+        return f"the folder {folder} holds no data", cure
+    return f"the folder {folder} mixes kinds of files: {', '.join(sorted(kinds))}", cure

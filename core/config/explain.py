@@ -160,7 +160,8 @@ def _section_cure(section: Any, value: Any) -> str:
     first = next(iter(fields))
     if isinstance(value, str) and str in options(fields[first]):
         return f"write {{{first}: {value}}}"
-    return "write its keys on the lines below it, indented, or {} for the defaults"
+    needed = any(info.is_required() for info in getattr(section, "model_fields", {}).values())
+    return "write its keys on the lines below it, indented" + ("" if needed else ", or {} for the defaults")
 
 
 def _safe(path: KeyPath) -> bool:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from synth.config.explain import Sections, explain
 from synth.config.flowfile import FlowFile
+from synth.config.locate import make_importable
 from synth.config.overlay import apply_profile, apply_set, check_profiles
 from synth.config.shape import fields_of
 from synth.config.source import read_source
@@ -23,7 +24,7 @@ from synth.config.suggest import suggestion
 from synth.config.tree import KeyPath, Tree
 from synth.config.yaml_fault import Mark
 from synth.config.yaml_tree import read_yaml
-from synth.errors import ConfigError, Problem
+from synth.errors import ConfigError, Problem, SynthError
 
 __all__ = ["Loaded", "Params", "load_flow"]
 
@@ -79,6 +80,7 @@ def load_flow(
         problems += apply_set(tree, override)
     problems += check_profiles(tree, list(fields_of(FlowFile)))
 
+    make_importable(path)
     model, faults = _params_model(tree, params)
     problems += faults
     sections = {key: kind for key, kind in fields_of(FlowFile).items() if fields_of(kind)}
@@ -115,16 +117,22 @@ def _params_model(tree: Tree, params: Params | None) -> tuple[type[BaseModel] | 
         return None, []
     try:
         return params(name), []
-    except LookupError as error:
+    except (Exception, SystemExit) as error:
+        return None, [tree.problem(("flow",), *_flow_fault(name, error))]
+
+
+def _flow_fault(name: str, error: BaseException) -> tuple[str, str]:
+    """Message and cure. A KeyError of a user's module is a LookupError too, but not the one meant."""
+    if type(error) is LookupError:
         first = error.args[0] if error.args else ()
         known = [str(one) for one in first] if isinstance(first, list | tuple | set | frozenset) else []
         cure = suggestion(name, known, "flows") or "name a built-in flow, or module:function"
-        return None, [tree.problem(("flow",), f"there is no flow '{name}'", cure)]
-    except Exception as error:
-        cure = "write module:function, importable from where synth runs"
-        kind = "" if isinstance(error, ImportError) else f"{type(error).__name__}: "
-        message = f"'{name}' cannot be loaded: {kind}{error}"
-        return None, [tree.problem(("flow",), message, cure)]
+        return f"there is no flow '{name}'", cure
+    if isinstance(error, SynthError):
+        return error.what, error.cure
+    kind = "" if isinstance(error, ImportError) else f"{type(error).__name__}: "
+    cure = "write module:function, in the current directory, beside the flow file, or installed"
+    return f"'{name}' cannot be loaded: {kind}{error}", cure
 
 
 def _validate(

@@ -1,12 +1,13 @@
-"""Where a path named in a flow file leads."""
+"""Where a path or a module named in a flow file leads."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from synth.config.suggest import nearest
 
-__all__ = ["locate", "nearest_to"]
+__all__ = ["locate", "make_importable", "nearest_to"]
 
 
 def locate(path: str | Path, flow_file: Path, base: Path | None = None) -> Path | None:
@@ -29,3 +30,14 @@ def nearest_to(path: str | Path, flow_file: Path, base: Path | None = None) -> s
         return ""
     near = nearest(wanted.name, (file.name for file in folder.iterdir()))
     return f"did you mean '{wanted.parent / near}'?" if near else ""
+
+
+def make_importable(flow_file: Path, base: Path | None = None) -> None:
+    """Let a user's modules be imported from where files are looked for.
+
+    The folders come last in `sys.path`, so that none of their modules hides an installed
+    package, and stay there, because the run imports the same modules later.
+    """
+    for folder in (base or Path(), flow_file.parent):
+        if str(folder.resolve()) not in sys.path:
+            sys.path.append(str(folder.resolve()))

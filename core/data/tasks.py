@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import lru_cache
+from itertools import count
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -35,8 +36,8 @@ LICENCE = "Apache-2.0"
 class Family(BaseModel):
     """One entry of `families.yaml`.
 
-    `prompt` and `answer` are Jinja templates and `keep` a Jinja expression over the item:
-    its `question`, its `answer` and the fields of its metadata.
+    Templates are Jinja's, and `keep` is a Jinja expression, over an item of the data set: its
+    `question`, its `answer` and the fields of its metadata.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -52,7 +53,8 @@ class Family(BaseModel):
     answer: str = "{{ answer }}"
     keep: str | None = None
     """Items for which this is false are left out."""
-    choices: tuple[str, ...] = ()
+    choices: tuple[str, ...] | str = ()
+    """The admissible labels, or a template that gives them separated by commas."""
     max_share: float = Field(default=1.0, gt=0, le=1)
     """Largest share of the items that one and the same answer may have."""
 
@@ -79,18 +81,20 @@ def task_questions(source: DataSource, banned: Collection[str] = ()) -> Iterator
 
 
 def _draw(name: str, family: Family, source: DataSource, banned: Collection[str]) -> Iterator[Question]:
+    """Items in the package's order, until there are enough or no new one came for a long while."""
     size = source.size or DEFAULT_SIZE
-    cap = ceil(family.max_share * size)
-    write = _writer(name, family)
+    cap, patience = ceil(family.max_share * size), max(1000, 10 * size)
     seen: set[str] = set()
     answers: Counter[str] = Counter()
-    for index, item in _items(name, family, source.seed, patience=max(1000, 2 * size), found=seen):
-        question = write(item, f"tasks:{name}:{source.seed}:{index}")
-        if question is None or answers[question.answer] >= cap:
-            continue
+    dry = 0
+    for question in _candidates(name, family, source.seed):
         text = normalise(question.question)
-        if text in seen or text in banned:
+        if text in seen or text in banned or answers[question.answer] >= cap:
+            dry += 1
+            if dry == patience:
+                break
             continue
+        dry = 0
         seen.add(text)
         answers[question.answer] += 1
         yield question
@@ -98,33 +102,33 @@ def _draw(name: str, family: Family, source: DataSource, banned: Collection[str]
             return
     raise DataError(
         f"the task family {name!r} has only {len(seen)} different questions to give "
-        f"(seed {source.seed}, {len(banned)} held out for other sets), and {size} are asked for",
+        f"(seed {source.seed}, {len(banned)} texts held out), and {size} are asked for",
         "lower the size of this source, or name other families",
     )
 
 
-def _items(
-    name: str, family: Family, seed: int, patience: int, found: Collection[str]
-) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Numbered items of the package, until `found` has not grown for `patience` of them."""
+def _candidates(name: str, family: Family, seed: int) -> Iterator[Question]:
+    """Questions the family's `keep` admits, without end; the same ones come back sooner or later."""
     # Lazy: importing it takes a second.
     import reasoning_gym
 
     # The package seeds item i with seed + i, so neighbouring seeds would give the same items.
     start = int(content_id([name, seed]), 16) % 2**31
     items = reasoning_gym.create_dataset(family.dataset, seed=start, size=2**31, **family.config)
-    index = grown = count = 0
-    while index - grown < patience:
-        yield index, items[index]
-        index += 1
-        if len(found) > count:
-            grown, count = index, len(found)
+    write = _writer(name, family)
+    for index in count():
+        question = write(items[index], f"tasks:{name}:{seed}:{index}")
+        if question is not None:
+            yield question
 
 
 def _writer(name: str, family: Family) -> Callable[[Mapping[str, Any], str], Question | None]:
     """From an item of the package and its label to our question; None where `keep` is false."""
     jinja = Environment(undefined=StrictUndefined, autoescape=False)  # plain text, not HTML
     prompt, answer = jinja.from_string(family.prompt), jinja.from_string(family.answer)
+    labels = jinja.from_string(
+        family.choices if isinstance(family.choices, str) else ",".join(family.choices)
+    )
     keep = jinja.compile_expression(family.keep, undefined_to_none=False) if family.keep else None
 
     def write(item: Mapping[str, Any], label: str) -> Question | None:
@@ -137,7 +141,7 @@ def _writer(name: str, family: Family) -> Callable[[Mapping[str, Any], str], Que
             kind=family.kind,
             family=name,
             skills=(name,),
-            choices=family.choices,
+            choices=tuple(filter(None, labels.render(fields).split(","))),
             source=label,
             licence=LICENCE,
         )

@@ -25,7 +25,7 @@ def read_choice(text: str, choices: Sequence[str], question: str = "") -> str:
     labels = {label.casefold(): label for label in choices or ascii_uppercase[:10]}
     pattern = _pattern(list(labels.values()))
     cued = re.compile(rf"{CUE}[\s\"'“*(\[]*(?:{pattern})", re.I)
-    if matches := [match for match in cued.finditer(text) if _real(match)]:
+    if matches := [match for match in cued.finditer(text) if _capital(match)]:
         return _label(matches[-1], labels)
     mentions = [match for match in re.finditer(pattern, text, re.I) if _real(match)]
     if mentions and HEAD.fullmatch(text[: mentions[0].start()]) and STOP.match(text[mentions[0].end() :]):
@@ -49,12 +49,16 @@ def _label(match: re.Match[str], labels: dict[str, str]) -> str:
     return labels.get(found) or labels[found.replace(" ", "-")]
 
 
+def _capital(match: re.Match[str]) -> bool:
+    """Whether a label of one letter is a capital."""
+    found = match["label"]
+    return len(found) > 1 or found.isupper() or not found.isalpha()
+
+
 def _real(match: re.Match[str]) -> bool:
-    """A label of one letter must be a capital, and `A` and `I` no words of a sentence."""
-    found, after = match["label"], match.string[match.end() : match.end() + 2]
-    if len(found) > 1 or not found.isalpha():
-        return True
-    return found.isupper() and not (found in "AI" and re.match(r"\s[a-z]|'", after))
+    """Whether a label is no word of the sentence, as `A` and `I` often are."""
+    after = match.string[match.end() : match.end() + 2]
+    return _capital(match) and not (match["label"] in ("A", "I") and re.match(r"\s[a-z]|'", after))
 
 
 def _offered(text: str, mentions: Sequence[re.Match[str]], labels: dict[str, str]) -> bool:

@@ -52,7 +52,13 @@ def read_number(text: str, question: str = "") -> str:
     largest is 52"). Without any digit, one number spelled out (zero to twenty, once, twice)
     counts. Empty if there is none.
     """
-    text = text.replace("\u2212", "-").replace("\\$", "$").replace("\\(", " ").replace("\\)", " ")
+    text = (
+        text.replace("\u2212", "-")
+        .replace("\\$", "$")
+        .replace("{,}", ",")
+        .replace("\\(", " ")
+        .replace("\\)", " ")
+    )
     for pattern in (MARKED, ANSWERED):
         if found := _last(pattern, text):
             return found

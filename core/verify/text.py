@@ -8,9 +8,12 @@ __all__ = ["boxed", "read_math", "read_text", "read_word"]
 
 EDGE = " \t\n\"'\u201c\u201d\u2018\u2019`*.,;:!?()[]{}"
 OPEN, CLOSE = "\"\u201c\u2018'", "\"\u201d\u2019'"
+BOXED = re.compile(r"\\boxed\s*\{")
+LONGEST = 500
+"""Characters of a box."""
 QUOTED = re.compile(rf"(?<![\w])[{OPEN}]([^{OPEN}{CLOSE}\n]+)[{CLOSE}](?!\w)")
 SAYS = re.compile(
-    r"(?:\b(?:is|be|becomes?|gives?|get|reads?|spells|answer)\b|[:=→])[ \t]*"
+    r"(?:\b(?:is|be|becomes?|gives?|get|reads?|spells)\b|[:=→])[ \t]*"
     rf"(?:[{OPEN}]([^{OPEN}{CLOSE}\n]+)[{CLOSE}]|(\S+))",
     re.I,
 )
@@ -25,15 +28,13 @@ DOLLARS = re.compile(r"\$\$?([^$\n]+?)\$\$?")
 
 def boxed(text: str) -> str:
     r"""What stands in the last complete `\boxed{...}`, empty if there is none."""
-    start = text.rfind("\\boxed{")
-    if start < 0:
-        return ""
-    depth = 0
-    for place in range(start, len(text)):
-        depth += {"{": 1, "}": -1}.get(text[place], 0)
-        if depth == 0 and text[place] == "}":
-            return text[start + len("\\boxed{") : place].strip()
-    return boxed(text[:start])
+    for start in (match.end() for match in reversed(list(BOXED.finditer(text)))):
+        depth = 1
+        for place, character in enumerate(text[start : start + LONGEST], start):
+            depth += {"{": 1, "}": -1}.get(character, 0)
+            if depth == 0:
+                return text[start:place].strip()
+    return ""
 
 
 def read_word(text: str, question: str = "") -> str:
@@ -63,13 +64,14 @@ def read_math(text: str) -> str:
         return _tidy(str(found[-1]))
     if found := DOLLARS.findall(text):
         return _tidy(str(found[-1]))
-    return _tidy(text) if "\n" not in text and len(text.split()) <= 8 else ""
+    bare = "\n" not in text and len(text.split()) <= 8 and "\\boxed" not in text
+    return _tidy(text) if bare else ""
 
 
 def read_text(text: str) -> str:
     """What follows "answer is" or "answer:" on its line, else the whole response, without quotes."""
     found = ANSWER.findall(text)
-    return (found[-1] if found else text).strip().strip("\"\u201c\u201d'").strip()
+    return str(found[-1]).strip(EDGE) if found else text.strip().strip("\"\u201c\u201d'").strip()
 
 
 def _tidy(expression: str) -> str:

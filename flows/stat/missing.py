@@ -111,16 +111,22 @@ def _uniform(by_skill: dict[str, list[Question]], rng: random.Random) -> Pair:
 def plan_seeds(pairs: Sequence[Pair], pool: Sequence[Question], params: Params, seed: int) -> Iterator[Seed]:
     """Seeds of the generate stage: `draws` for each pair, then replay to its share of the whole."""
     rng = random.Random(f"{seed}/plan")
-    targeted = [(pair, draw) for pair in pairs for draw in range(params.draws)]
+    # Pairs are numbered: in a control the same one may be drawn twice, and is then meant twice.
+    targeted = [(n, pair, draw) for n, pair in enumerate(pairs) for draw in range(params.draws)]
     wanted = round(params.examples * (1 - params.replay_share))
     if len(targeted) > wanted:
         targeted = rng.sample(targeted, wanted)
-    for pair, draw in targeted:
+    for n, pair, draw in targeted:
         yield Seed.of(
-            kind=params.mode, skill=pair.skill, failed=pair.question_id, question=pair.question, draw=draw
+            kind=params.mode,
+            skill=pair.skill,
+            failed=pair.question_id,
+            question=pair.question,
+            pair=n,
+            draw=draw,
         )
     # Replay without repetition: a question shown twice teaches nothing new.
     share = params.replay_share
     replayed = min(len(pool), round(len(targeted) * share / (1 - share)))
     for question in rng.sample(sorted(pool, key=lambda question: question.id), replayed):
-        yield Seed.of(kind="replay", skill="", failed="", question=question.id, draw=0)
+        yield Seed.of(kind="replay", skill="", failed="", question=question.id)

@@ -22,7 +22,7 @@ MOVE = "set SYNTH_CACHE to a folder on a disk with room that you may write"
 
 def cache_root() -> Path:
     """`$SYNTH_CACHE`, or `~/.cache/synth`."""
-    return Path(os.environ.get("SYNTH_CACHE") or "~/.cache/synth").expanduser()
+    return Path(os.environ.get("SYNTH_CACHE") or "~/.cache/synth").expanduser().absolute()
 
 
 def models_root() -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from synth.errors import ConfigError, Problem
 def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
     """Writes `text` to `flow.yaml` in an empty current directory and loads it."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
 
     def load_text(text: str | bytes, **options: Any) -> Loaded:
         data = textwrap.dedent(text).encode() if isinstance(text, str) else text

@@ -58,6 +58,8 @@ BAD = [
     (HEAD + "evaluate: {prompt: {question}}\n", "4:12", "evaluate.prompt", "text", '"{question}"'),
     (HEAD + "with: {skills: a}\n", "4:16", "with.skills", "a list of text", "write it in brackets"),
     (HEAD + "with: {skills: [a, 2]}\n", "4:20", "with.skills.1", "expected text", "in quotes"),
+    (HEAD + "on_error: stp\n", "4:11", "on_error", "a section with budget or one of: stop", "mean 'stop'?"),
+    (HEAD + "on_error: {budget: 5}\n", "4:20", "on_error.budget", "expected text", '"5"'),
     (HEAD + "gate: [1]\n", "4:1", "gate", "found a list", "on the lines below"),
     (HEAD + "with:\n", "4:6", "with", "found nothing", "remove the line"),
     (HEAD + "rounds: 0\n", "4:9", "rounds", "must be more than 0, found 0", "the default is 1"),

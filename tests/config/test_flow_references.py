@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -50,7 +49,7 @@ def test_sources_that_are_there(
     (tmp_path / "rows.jsonl").write_text("{}\n")
     (tmp_path / "rows.csv").write_text("a\n")
     (tmp_path / "docs" / "in").mkdir(parents=True)
-    (tmp_path / "docs" / "in" / "a.md").write_text("a")
+    (tmp_path / "docs" / "in" / "a.csv").write_text("a\n")
     assert check_source(load, source) == []
 
 
@@ -64,7 +63,8 @@ def test_sources_that_are_there(
         ("hub:/gsm8k", "expected hub:owner/name", "hub:openai/gsm8k"),
         ("empty.jsonl", "empty.jsonl is empty", "write rows into it"),
         ("rows.xlsx", "not of a kind that is read", ".jsonl, .parquet, .csv"),
-        ("bare", "holds no data", "put files into it"),
+        ("bare", "holds no data", "put files of one kind into it"),
+        ("mixed", "mixes kinds of files: .csv, .jsonl", "put files of one kind into it"),
     ],
 )
 def test_sources_that_are_not(load: Load, tmp_path: Path, source: str, message: str, cure: str) -> None:
@@ -73,10 +73,22 @@ def test_sources_that_are_not(load: Load, tmp_path: Path, source: str, message: 
     (tmp_path / "rows.xlsx").write_text("x")
     (tmp_path / "empty.jsonl").touch()
     (tmp_path / "bare").mkdir()
+    (tmp_path / "mixed").mkdir()
+    (tmp_path / "mixed" / "a.csv").write_text("a\n")
+    (tmp_path / "mixed" / "a.jsonl").write_text("{}\n")
     (problem,) = check_source(load, source)
     assert (problem.where, problem.key) == ("flow.yaml:4:18", "data.pool.source")
     assert message in problem.message
     assert cure in problem.cure
+
+
+def test_families_are_of_the_tasks_only(load: Load, tmp_path: Path) -> None:
+    """A key that would do nothing is told, not ignored."""
+    (tmp_path / "rows.csv").write_text("a\n")
+    loaded = load(f"{HEAD}data:\n  pool: {{source: rows.csv, families: [sums]}}\n")
+    (problem,) = check_files(loaded, Path())
+    assert (problem.where, problem.key) == ("flow.yaml:4:28", "data.pool.families")
+    assert problem.cure == "write 'source: tasks'"
 
 
 def check_role(load: Load, role: str, **options: object) -> list[Problem]:
@@ -102,11 +114,8 @@ def check_role(load: Load, role: str, **options: object) -> list[Problem]:
         ("./oracle_a.py:answer", "expected module:function", "for example"),
     ],
 )
-def test_programs(
-    load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, message: str, cure: str
-) -> None:
+def test_programs(load: Load, tmp_path: Path, program: str, message: str, cure: str) -> None:
     """A program is imported from the current directory; whatever it raises becomes one problem."""
-    monkeypatch.setattr(sys, "path", list(sys.path))
     (tmp_path / "oracle_a.py").write_text("LIMIT = 1\ndef answer(messages): return ''\n")
     (tmp_path / "oracle_broken.py").write_text("1 / 0\n")
     (tmp_path / "oracle_quits.py").write_text("raise SystemExit(1)\n")

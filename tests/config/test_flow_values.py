@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from config_flows import Load, Params
+from pydantic import BaseModel
 
 from synth.config import Scratch
-from synth.errors import ConfigError
+from synth.errors import ConfigError, SynthError
 
 HEAD = "flow: stat\nmodels: {student: {model: m}}\n"
 
@@ -132,11 +135,36 @@ def test_a_problem_found_later_is_placed_too(load: Load) -> None:
     assert loaded.problem("with.arm", "m").where == "--set with.arm"
 
 
-def test_a_flow_that_fails_to_import_is_a_problem(load: Load) -> None:
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            SyntaxError("invalid syntax (my.py, line 3)"),
+            "'stat' cannot be loaded: SyntaxError: invalid syntax",
+        ),
+        (KeyError("x"), "'stat' cannot be loaded: KeyError: 'x'"),
+        (SystemExit(1), "'stat' cannot be loaded: SystemExit: 1"),
+        (SynthError("build returns int, not a Flow", "return a Flow"), "flow: build returns int, not a Flow"),
+        (LookupError(), "there is no flow 'stat'"),
+    ],
+)
+def test_a_flow_that_fails_to_load_is_a_problem(load: Load, error: BaseException, told: str) -> None:
     """Whatever a user's module raises while it is imported is one problem, not a traceback."""
 
     def broken(flow: str) -> type[Params]:
-        raise SyntaxError("invalid syntax (my.py, line 3)")
+        raise error
 
-    with pytest.raises(ConfigError, match="'stat' cannot be loaded: SyntaxError: invalid syntax"):
+    with pytest.raises(ConfigError, match=f"flow.yaml:1:7.*{told}"):
         load(HEAD, params=broken)
+
+
+def test_a_flow_beside_its_file_is_found(load: Load, tmp_path: Path) -> None:
+    """`module:function` needs no installation: the flow file's folder can be imported from."""
+    (tmp_path / "my_flow_beside.py").write_text("from config_flows import Needy\n")
+
+    def imported(flow: str) -> type[BaseModel]:
+        model: type[BaseModel] = importlib.import_module("my_flow_beside").Needy
+        return model
+
+    text = "flow: my_flow_beside:build\nmodels: {s: {model: m}}\nwith: {depth: 3}\n"
+    assert load(text, params=imported).resolved()["with"] == {"depth": 3}

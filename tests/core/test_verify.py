@@ -15,7 +15,9 @@ RELATIONS = ("mother", "father", "son", "daughter", "mother-in-law", "aunt", "un
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
-def asked(kind: AnswerKind, question: str = "?", answer: str = "?", choices: tuple[str, ...] = ()) -> Question:
+def asked(
+    kind: AnswerKind, question: str = "?", answer: str = "?", choices: tuple[str, ...] = ()
+) -> Question:
     return Question.of(question, answer, kind=kind, choices=choices)
 
 
@@ -34,7 +36,7 @@ def asked(kind: AnswerKind, question: str = "?", answer: str = "?", choices: tup
         ("**Answer:** 42", "42"),
         ("The answer is -10.", "-10"),
         ("The answer is \\boxed{6}.", "6"),
-        ("So \\boxed{1{,}000}", "1"),
+        ("So \\boxed{1{,}000}", "1000"),
         ("= 12", "12"),
         ("x = -37", "-37"),
         ("11 - 54 = -43", "-43"),
@@ -78,7 +80,7 @@ def test_numbers_are_read_from_sentences(response: str, answer: str) -> None:
         ("GCD of 36 and 2?", "To find the GCD of 36 and 2, we can use the Euclidean algorithm."),
         (
             "Which number is the largest? 2194, 2783, 2451",
-            "To find the largest number, we need to find the largest multiple of 2194 that is also a multiple of 2783.",
+            "To find the largest, we need the largest multiple of 2194 that is also a multiple of 2783.",
         ),
         ("24 + 91 = ?", "To solve this equation, we can subtract 24 from both sides"),
     ],
@@ -202,7 +204,7 @@ def test_lists_are_read_in_order(response: str, answer: str) -> None:
 def test_repeating_the_given_list_is_no_answer() -> None:
     """Some lists are given in their right order; a reply that breaks off has not said so."""
     question = asked("list", "Sort in descending order: 60, 56, 27", "60, 56, 27")
-    cut = "To sort the numbers we look at each of them, first of all the list\n60, 56, 27, in descending order, we"
+    cut = "To sort 60, 56, 27 in descending order, we"
     assert extract_answer(cut, question) == ""
     assert extract_answer("60, 56, 27", question) == "60, 56, 27"
 
@@ -227,7 +229,7 @@ def test_expressions_are_read_from_boxes_dollars_and_sentences(response: str, an
 
 def test_texts_lose_only_their_wrapping() -> None:
     """Free text is compared whole."""
-    assert extract_answer('The answer is "New York".', asked("text")) == 'New York".'.rstrip('".') + '".'[:0]
+    assert extract_answer('The answer is "New York".', asked("text")) == "New York"
     assert extract_answer("  New York\n", asked("text")) == "New York"
 
 
@@ -235,7 +237,10 @@ def test_texts_lose_only_their_wrapping() -> None:
 @pytest.mark.parametrize("response", ["The answer is 6.", "Sorted: 3, 5", "B", '"drib"', "$x$", "son"])
 def test_extraction_is_blind_to_the_known_answer(kind: AnswerKind, response: str) -> None:
     """A reader that looks at the known answer finds it everywhere."""
-    found = {extract_answer(response, asked(kind, "q", answer)) for answer in ("6", "3, 5", "B", "drib", "x", "son")}
+    found = {
+        extract_answer(response, asked(kind, "q", answer))
+        for answer in ("6", "3, 5", "B", "drib", "x", "son")
+    }
     assert len(found) == 1
 
 
