@@ -13,8 +13,7 @@ from synth.errors import ModelError
 from synth.flows.answering import question_messages
 from synth.progress import Progress
 from synth.records import Question, content_id
-from synth.students.launch import train
-from synth.students.scratch import scratch_job
+from synth.students.launch import build_scratch
 from synth.teachers.models import resolve
 from synth.teachers.models.cache import cache_root
 
@@ -59,11 +58,12 @@ async def _scratch(spec: Scratch, flow: FlowFile, path: Path, progress: Progress
     rows = folder / "data.jsonl"
     if not rows.exists():
         write_rows(rows, _rows(spec, pool, flow, path))
-    job = scratch_job(spec, rows, folder / "model", folder / "work")
-    if job.finished() is None:
-        progress.log("training the scratch model from nothing, once")
-    result = await train(job, None)
-    return result.output
+    output = folder / "model"
+    if not output.exists():
+        progress.log(f"training the scratch model from nothing, {spec.steps} steps, once for this mixture")
+    with progress.stage(0, "scratch", spec.steps) as bar:
+        await build_scratch(spec, rows, output, folder / "work", bar.loss)
+    return output
 
 
 def _rows(spec: Scratch, pool: DataSource, flow: FlowFile, path: Path) -> Iterator[dict[str, object]]:

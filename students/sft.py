@@ -142,7 +142,7 @@ def _model(job: TrainJob) -> PreTrainedModel | PeftModel:
         )
     model = PeftModel.from_pretrained(model, job.adapter, is_trainable=frozen)
     if not frozen:
-        return model.merge_and_unload()
+        return model.merge_and_unload().requires_grad_(True)
     _same_shape(job, model.peft_config["default"])
     return model
 

@@ -15,7 +15,7 @@ import aiohttp
 
 from synth.config.flowfile import ServerOptions
 from synth.errors import ServerError
-from synth.teachers import vllm_control
+from synth.teachers import server_log, vllm_control
 from synth.teachers.vllm_args import arguments, build_of, environment, server_python
 
 __all__ = ["VllmServer"]
@@ -28,7 +28,6 @@ ENTRY = ("-m", "vllm.entrypoints.openai.api_server")
 POLL_SECONDS = 0.5
 PORT_TRIES = 3
 PORT_TAKEN = ("address already in use", "errno 98")
-TAIL_BYTES = 1 << 16
 
 
 class VllmServer:
@@ -134,13 +133,7 @@ class VllmServer:
 
     def tail(self, lines: int = 20) -> list[str]:
         """The last lines of what this start of the server printed."""
-        if not self.log.is_file():
-            return []
-        with self.log.open("rb") as file:
-            end = file.seek(0, os.SEEK_END)
-            file.seek(max(self._log_from, end - TAIL_BYTES))
-            text = file.read().decode("utf-8", errors="replace")
-        return [line for line in text.splitlines() if line.strip()][-lines:]
+        return server_log.tail(self.log, self._log_from, lines)
 
     async def load_adapter(self, name: str, path: Path) -> None:
         """Serve the LoRA adapter in `path` as the model `name`; use a new name for new weights."""
@@ -222,9 +215,11 @@ class VllmServer:
         return self.options.port is None and any(sign in said for sign in PORT_TAKEN)
 
     def _failed(self, what: str) -> ServerError:
-        lines = "\n".join(f"    {line}" for line in self.tail(20)) or "    (it printed nothing)"
+        lines = "\n".join(f"    {line}" for line in self.tail()) or "    (it printed nothing)"
+        error = server_log.first_error(self.log, self._log_from)
+        cause = f": {error}" if error else ""
         return ServerError(
-            f"the server of {self.model} {what}; the end of its log:\n{lines}",
+            f"the server of {self.model} {what}{cause}\n  The end of its log:\n{lines}",
             f"the whole log is in {self.log}",
         )
 

@@ -21,7 +21,6 @@ Build = Literal["cpu", "gpu"]
 CPU_MODEL_LEN = 2048
 LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """The ranks vLLM accepts as a limit."""
-QUIET = ("--disable-uvicorn-access-log",)
 # A key in the variable would be demanded of us; the thread counts would undo the binding.
 REMOVED = ("VLLM_API_KEY", "OMP_NUM_THREADS", "OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY")
 ASK_BUILD = """
@@ -86,32 +85,34 @@ def arguments(
     lora: bool,
     max_lora_rank: int,
 ) -> list[str]:
-    """What follows `python -m vllm.entrypoints.openai.api_server`; the user's own come last and win."""
-    dtype = {"cpu": "float32", "gpu": "bfloat16"}[build] if options.dtype == "auto" else options.dtype
-    args = [
-        "--model",
-        str(model),
-        "--served-model-name",
-        served_name,
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-    ]
-    args += ["--dtype", dtype, "--generation-config", "vllm", *QUIET]
-    args += ["--tensor-parallel-size", str(options.tensor_parallel_size)]
+    """What follows `python -m vllm.entrypoints.openai.api_server`.
+
+    The user's own arguments override all but the name and the address.
+    """
+    flags: dict[str, object] = {
+        "dtype": {"cpu": "float32", "gpu": "bfloat16"}[build] if options.dtype == "auto" else options.dtype,
+        "generation-config": "vllm",
+        "tensor-parallel-size": options.tensor_parallel_size,
+    }
     length = options.max_model_len
     if build == "cpu":
-        args.append("--enforce-eager")
         length = length or min(_model_limit(model), CPU_MODEL_LEN)
     else:
-        args += ["--gpu-memory-utilization", str(options.gpu_memory_utilization)]
+        flags["gpu-memory-utilization"] = options.gpu_memory_utilization
     if length is not None:
-        args += ["--max-model-len", str(length)]
+        flags["max-model-len"] = length
     if lora:
         rank = next((allowed for allowed in LORA_RANKS if allowed >= max_lora_rank), LORA_RANKS[-1])
-        args += ["--enable-lora", "--max-loras", "2", "--max-cpu-loras", "8", "--max-lora-rank", str(rank)]
-    return [*args, *options.args]
+        flags |= {"max-loras": 2, "max-cpu-loras": 8, "max-lora-rank": rank}
+    switches = ["--disable-uvicorn-access-log"]
+    switches += ["--enforce-eager"] if build == "cpu" else []
+    switches += ["--enable-lora"] if lora else []
+    ours = {"model": model, "served-model-name": served_name, "host": "127.0.0.1", "port": port}
+    return [*_written(flags), *switches, *options.args, *_written(ours)]
+
+
+def _written(flags: Mapping[str, object]) -> list[str]:
+    return [part for flag, value in flags.items() for part in (f"--{flag}", str(value))]
 
 
 def environment(
@@ -126,9 +127,9 @@ def environment(
         "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1",
         "VLLM_HTTP_TIMEOUT_KEEP_ALIVE": "120",
-        "HF_HUB_OFFLINE": "1",
         "PYTHONUNBUFFERED": "1",
     }
+    variables.setdefault("HF_HUB_OFFLINE", "1")
     if build == "cpu":
         variables["VLLM_TARGET_DEVICE"] = "cpu"
         variables["VLLM_CPU_KVCACHE_SPACE"] = str(options.kv_cache_gib)

@@ -79,3 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("synth: stopped; the same command goes on from here", err=True)
         sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

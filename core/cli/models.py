@@ -11,6 +11,10 @@ def command(as_json: bool) -> None:
     """List known models with their size and where they come from.
 
     Besides these, `model:` takes any hub id (owner/name) and any local folder.
+
+    \b
+    synth models
+    synth models --json
     """
     import orjson
 

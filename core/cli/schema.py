@@ -14,6 +14,9 @@ def command(output: Path | None) -> None:
 
     Editors with a YAML language server use it for completion: put
     `# yaml-language-server: $schema=flow.schema.json` on a flow file's first line.
+
+    \b
+    synth schema flow.schema.json
     """
     import orjson
 

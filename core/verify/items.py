@@ -13,7 +13,7 @@ BULLET = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+(\S.*?)\s*$")
 AFTER = re.compile(r"(?::|=|\b(?:is|are|be|becomes?)\b)[\s\"'(]*", re.I)
 ASIDE = re.compile(r"\([^()]*\)")
 RUN = re.compile(rf"{NUMBER}(?:(?:\s*[,;<>→]\s*|\s+)(?:and\s+)?{NUMBER})*")
-END = re.compile(r"[.!?]\s+[A-Z]|\n")
+END = re.compile(r"(?<=[.!?])\s+(?=[A-Z])|\n+(?!\s*[-\d])")
 EDGE = " \t\n\"'\u201c\u201d\u2018\u2019`*.,;:!?()[]{}"
 PROSE = 12
 """Words from which on a line without commas is prose, not a list."""
@@ -37,18 +37,15 @@ def read_list(text: str, question: str = "") -> list[str]:
     text = ASIDE.sub(" ", text).strip()
     if RUN.fullmatch(text.strip(EDGE)):
         return items(text)
-    if bare := _bare(text):
-        return bare
-    stated = [_stated(text[match.end() :]) for match in AFTER.finditer(text)]
-    stated = [entries for entries in stated if entries]
-    if stated:
-        return stated[-1]
+    if entries := _separated(text) or _stated(text):
+        return entries
     lines = [line for line in text.splitlines() if line.strip(EDGE)]
-    for line in (line for line in (*lines[:1], *lines[-1:]) if "," in line):
-        entries = _bare(line)
+    for line in (*lines[:1], *lines[-1:]):
+        entries = _separated(line)
         if entries and " ".join(entries).casefold() not in " ".join(items(question)).casefold():
             return entries
-    return []
+    bare = len(lines) == 1 and not re.search("[,:]", text) and len(text.split()) < PROSE
+    return items(text) if bare else []
 
 
 def _bullets(text: str) -> list[str]:
@@ -63,14 +60,12 @@ def _bullets(text: str) -> list[str]:
     return items(", ".join(long[-1])) if long else []
 
 
-def _bare(text: str) -> list[str]:
-    """The entries of a text that is nothing but a list."""
-    if "\n" in text or ":" in text:
-        return []
+def _separated(text: str) -> list[str]:
+    """The entries of a line that is nothing but short entries between commas."""
     parts = [part for part in text.split(",") if part.strip(EDGE)]
-    if len(parts) > 1:
-        return _entries(parts) if all(len(part.split()) <= 3 for part in parts) else []
-    return items(text) if len(text.split()) < PROSE else []
+    if "\n" in text or ":" in text or len(parts) < 2 or any(len(part.split()) > 3 for part in parts):
+        return []
+    return _entries(parts)
 
 
 def _entries(parts: list[str]) -> list[str]:
@@ -79,10 +74,15 @@ def _entries(parts: list[str]) -> list[str]:
     return items(",".join(split))
 
 
-def _stated(rest: str) -> list[str]:
-    """The list that begins here: a run of numbers, or entries with commas up to the sentence's end."""
-    if match := RUN.match(rest):
-        return _entries(match[0].split(","))
-    end = END.search(rest)
-    parts = (rest[: end.start()] if end else rest).split(",")
-    return _entries(parts) if len(parts) > 1 and all(len(part.split()) <= 3 for part in parts) else []
+def _stated(text: str) -> list[str]:
+    """The list of the last sentence that states one: after its last `:`, else its first "is" or "are"."""
+    for sentence in reversed(END.split(text)):
+        cues = list(AFTER.finditer(sentence))
+        marks = [cue for cue in cues if cue[0][0] in ":="]
+        for cue in (*reversed(marks), *cues):
+            rest = sentence[cue.end() :]
+            run = RUN.match(rest)
+            numbers = _entries(run[0].split(",")) if run else []
+            if entries := numbers if len(numbers) > 1 else _separated(rest) or numbers:
+                return entries
+    return []

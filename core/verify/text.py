@@ -14,7 +14,7 @@ LONGEST = 500
 QUOTED = re.compile(rf"(?<![\w])[{OPEN}]([^{OPEN}{CLOSE}\n]+)[{CLOSE}](?!\w)")
 SAYS = re.compile(
     r"(?:\b(?:is|be|becomes?|gives?|get|reads?|spells)\b|[:=→])[ \t]*"
-    rf"(?:[{OPEN}]([^{OPEN}{CLOSE}\n]+)[{CLOSE}]|(\S+))",
+    rf"(?:[{OPEN}]([^{OPEN}{CLOSE}\n]+)[{CLOSE}]|(\w(?: \w)+)(?!\w)|(\S+))",
     re.I,
 )
 FILLER = (
@@ -46,7 +46,7 @@ def read_word(text: str, question: str = "") -> str:
     words = text.strip(EDGE).split()
     if len(words) == 1 or (words and all(len(word) == 1 for word in words)):
         return " ".join(words)
-    said = [(match[1] or match[2]).strip(EDGE) for match in SAYS.finditer(text)]
+    said = [(match[1] or match[2] or match[3]).strip(EDGE) for match in SAYS.finditer(text)]
     said = [word for word in said if word and word.casefold() not in FILLER.split()]
     if said:
         return said[-1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Collection
-from datetime import date, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -41,15 +41,9 @@ def arithmetic(question: str) -> str:
     return str({"+": first + second, "-": first - second, "*": first * second}[sign])
 
 
-def mirrored(question: str) -> str:
-    entries = matrix(question)
-    if question.startswith("Horizontally"):
-        return rows(entries[::-1])
-    return rows(
-        [row[::-1] for row in entries]
-        if question.startswith("Vertically")
-        else list(zip(*entries, strict=True))
-    )  # type: ignore[arg-type]
+def compared(question: str) -> str:
+    pick = max if "largest" in question else min
+    return pick(question.split("? ")[1].split(", "), key=int)
 
 
 def looked_up(question: str) -> str:
@@ -73,17 +67,10 @@ def turned(question: str) -> str:
 
 
 def weekday(question: str) -> str:
-    month, day, year = re.findall(r"(\w+) (\d+), (\d{4})", question)[0]
-    number = next(
-        n
-        for n, name in enumerate(
-            "January February March April May June July August September October November December".split(), 1
-        )
-        if name == month
-    )
-    offset = int(re.findall(r"(?<!\w )\b(\d+)(?:-day| days?)", question)[0])
-    sign = -1 if re.search(r"before|backward|ago|earlier|was it", question) else 1
-    return (date(int(year), number, int(day)) + timedelta(days=sign * offset)).strftime("%A")
+    day = datetime.strptime(re.findall(r"\w+ \d+, \d{4}", question)[0], "%B %d, %Y")
+    offset = int(re.findall(r"\b(\d+)(?:-day| days?)", question)[0])
+    sign = -1 if re.search(r"before|backward|ago|was", question) else 1
+    return (day + timedelta(days=sign * offset)).strftime("%A")
 
 
 def letters(question: str) -> str:
@@ -118,7 +105,7 @@ def related(question: str) -> str:
 ORACLES: dict[str, Callable[[str], str]] = {
     "matrix_spiral": lambda q: " ".join([*matrix(q)[0], *matrix(q)[1][::-1]]),
     "matrix_rotation": lambda q: rows([list(row) for row in zip(*matrix(q)[::-1], strict=True)]),
-    "matrix_mirror": mirrored,
+    "matrix_transpose": lambda q: rows([list(row) for row in zip(*matrix(q), strict=True)]),
     "multiplication": arithmetic,
     "addition": arithmetic,
     "list_reversal": lambda q: ", ".join(words(q)[::-1]),
@@ -127,6 +114,7 @@ ORACLES: dict[str, Callable[[str], str]] = {
         Counter(q.split(": ")[1].split()).most_common()
     ),
     "number_sorting": sorted_numbers,
+    "number_comparison": compared,
     "family_relationships": related,
     "cube_rotation": turned,
     "weekday": weekday,
@@ -192,5 +180,5 @@ def test_all_families_are_drawn_unless_some_are_named() -> None:
 
 def test_an_unknown_family_names_the_nearest() -> None:
     """A misspelt family is the most frequent fault."""
-    with pytest.raises(DataError, match="no task family 'additoin'(?s:.)*did you mean 'addition'"):
+    with pytest.raises(DataError, match=r"no task family 'additoin'(?s:.)*did you mean 'addition'"):
         draw("additoin")

@@ -113,11 +113,11 @@ def test_broken_loss_stops_training(make_job, tiny: Path) -> None:
 async def test_killed_training_goes_on(make_job, tiny: Path) -> None:
     """After kill -9 the same job ends with the very weights of an undisturbed one."""
     settings = {"lora": Lora(r=4), "batch_size": 2, "save_steps": 10}
-    job = make_job("killed", model=tiny, train=settings, steps=150)
+    job = make_job("killed", model=tiny, train=settings, steps=80)
     reached = asyncio.Event()
 
     def watch(line: dict[str, int]) -> None:
-        if line["step"] > 20:
+        if line["step"] > 12:
             reached.set()
 
     # Cancelling kills the process with SIGKILL.
@@ -127,12 +127,12 @@ async def test_killed_training_goes_on(make_job, tiny: Path) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     done = len(losses(job.log))
-    assert 20 < done < 150
+    assert 12 < done < 80
     assert not job.output.exists()
     seen: list[int] = []
     resumed = await launch.train(job, lambda line: seen.append(line["step"]))
-    assert seen == [line["step"] for line in read_log(job.log)] == list(range(1, 151))
-    undisturbed = train(make_job("undisturbed", model=tiny, train=settings, steps=150))
+    assert seen == [line["step"] for line in read_log(job.log)] == list(range(1, 81))
+    undisturbed = train(make_job("undisturbed", model=tiny, train=settings, steps=80))
     assert undisturbed is not None
     assert resumed.weights == undisturbed.weights
     assert resumed.tokens == undisturbed.tokens

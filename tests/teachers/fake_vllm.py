@@ -1,0 +1,97 @@
+"""A program that plays vLLM's server for the launcher: `fake_vllm.py MODE --port N --served-model-name X …`.
+
+Like vLLM it has a child in its process group, here one that ignores SIGTERM. It prints
+`pids SERVER CHILD` and every signal it gets. Modes:
+
+well       answers at once; POST /die ends it
+slow       says 503 to the first three looks at its health
+dies       prints an error and a closing remark, and ends with code 3
+mute       lives without ever listening
+stubborn   as `well`, but ignores SIGTERM
+unlucky    finds its port taken at its first start (`--once FILE` remembers), then as `well`
+stranger   answers under another name
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+CHILD = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('child'); time.sleep(600)"
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def signalled(number: int, frame: object) -> None:
+    say(f"got {signal.Signals(number).name}")
+    if not (MODE == "stubborn" and number == signal.SIGTERM):
+        os._exit(0)
+
+
+class Handler(BaseHTTPRequestHandler):
+    looks = 0
+
+    def do_GET(self) -> None:
+        if self.path == "/health":
+            Handler.looks += 1
+            self.answer(503 if MODE == "slow" and Handler.looks <= 3 else 200, {})
+        else:
+            name = "another" if MODE == "stranger" else OPTIONS.served_model_name
+            self.answer(200, {"data": [{"id": name}]})
+
+    def do_POST(self) -> None:
+        say("RuntimeError: no memory left")
+        os._exit(7)
+
+    def answer(self, status: int, body: dict[str, object]) -> None:
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def main() -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signalled)
+    child = subprocess.Popen([sys.executable, "-c", CHILD], stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    child.stdout.readline()  # by now it ignores SIGTERM
+    say(f"pids {os.getpid()} {child.pid}")
+    if MODE == "dies":
+        say(
+            "(EngineCore pid=12) ERROR 01-31 10:00:00 [core.py:15] torch.OutOfMemoryError: tried to allocate 9 GiB"
+        )
+        say("RuntimeError: Engine core initialization failed. See root cause above.")
+        sys.exit(3)
+    if MODE == "unlucky" and not OPTIONS.once.exists():
+        OPTIONS.once.touch()
+        sys.exit("OSError: [Errno 98] Address already in use")
+    if MODE == "mute":
+        time.sleep(600)
+    ThreadingHTTPServer(("127.0.0.1", OPTIONS.port), Handler).serve_forever()
+
+
+PARSER = argparse.ArgumentParser()
+PARSER.add_argument("mode")
+PARSER.add_argument("--port", type=int)
+PARSER.add_argument("--served-model-name")
+PARSER.add_argument("--once", type=Path)
+OPTIONS, _ = PARSER.parse_known_args()
+MODE = OPTIONS.mode
+
+if __name__ == "__main__":
+    main()
