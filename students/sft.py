@@ -178,6 +178,8 @@ def _publish(
 ) -> TrainResult | None:
     """Save the weights, the card and the result; the output folder appears last, all at once."""
     temporary = job.output.with_name(f".{job.output.name}.new")
+    if trainer.is_world_process_zero():
+        shutil.rmtree(temporary, ignore_errors=True)
     if job.train.lora is None:
         # Weights of a bf16 model are trained in fp32 and given back in bf16.
         trainer.model.to(AutoConfig.from_pretrained(job.model).dtype or torch.float32)

@@ -8,11 +8,13 @@ from string import ascii_uppercase
 
 __all__ = ["read_choice"]
 
-NEGATED = re.compile(r"\b(?:not|never|neither|nor|isn't|wasn't|than)\s+(?:\w+\s+){0,2}$", re.I)
+NEGATED = re.compile(r"\b(?:not|never|neither|nor|isn't|wasn't|than)\s+(?:(?!but\b)\w+\s+){0,2}$", re.I)
 HEAD = re.compile(r"[\s\"'“*(\[]*")
 STOP = re.compile(r"[\s\"'”*)\]]*(?:[.,:;!\n-]|$)")
 HEDGE = re.compile(r"\s*(?:,?\s*\bor\b|/)\s*(?:an?\b|the\b)?\s*", re.I)
-CUE = r"\b(?:answer|option|choice)\b(?:\s+\w+){0,3}?\s*(?:\bis\b|:|=)?\s*(?:the\s+|an?\s+|option\s+)?"
+CUE = (
+    r"\b(?:answer|option|choice)\b(?:\s+(?!not\b)\w+){0,3}?\s*(?:\bis\b|:|=)?\s*(?:the\s+|an?\s+|option\s+)?"
+)
 
 
 def read_choice(text: str, choices: Sequence[str], question: str = "") -> str:

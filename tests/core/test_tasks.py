@@ -58,7 +58,7 @@ def sorted_numbers(question: str) -> str:
 
 def turned(question: str) -> str:
     """The side that comes to the top pushes the top to the side opposite of where it came from."""
-    cube = dict(re.findall(r"(top|right|front|left|back|bottom) (\w+)(?=[,.])", question))
+    cube: dict[str, str] = dict(re.findall(r"(top|right|front|left|back|bottom) (\w+)(?=[,.])", question))
     new_top, target = re.findall(r"the (\w+) side is now at the top.*at the (\w+)\?", question, re.S)[0]
     opposite = {"front": "back", "back": "front", "left": "right", "right": "left"}
     ring = [new_top, "top", opposite[new_top], "bottom"]

@@ -9,13 +9,15 @@ import pytest
 import torch
 from peft import PeftModel
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerState
 
-from synth.config.flowfile import Lora, Scratch
+from synth.config.flowfile import Lora, Scratch, Train
 from synth.errors import TrainError
 from synth.students import launch
 from synth.students.job import TrainResult, weights_digest
 from synth.students.log import read_log
+from synth.students.progress import Progress
+from synth.students.scratch import main as make_scratch
 from synth.students.scratch import scratch_job
 from synth.students.sft import train
 
@@ -24,6 +26,14 @@ LINEAR = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_
 
 def losses(path: Path) -> list[float]:
     return [line["loss"] for line in read_log(path)]
+
+
+def cut_off_after_three(
+    self: Progress, args: object, state: TrainerState, control: object, **more: object
+) -> None:
+    """Stands in for a callback, as if someone pressed Ctrl-C."""
+    if state.global_step == 3:
+        raise KeyboardInterrupt
 
 
 def test_all_weights_learn(make_job, tiny: Path) -> None:
@@ -138,13 +148,25 @@ async def test_killed_training_goes_on(make_job, tiny: Path) -> None:
     assert resumed.tokens == undisturbed.tokens
 
 
-async def test_scratch_student_is_made(tmp_path: Path, data: Path) -> None:
-    """The tiny student comes out as a model folder that answers through its chat template."""
-    output = tmp_path / "tiny"
-    result = await launch.build_scratch(Scratch(scratch="tiny", steps=3), data, output, tmp_path / "work")
-    assert result.steps == 3
-    tokenizer = AutoTokenizer.from_pretrained(output)
-    model = AutoModelForCausalLM.from_pretrained(output)
+def test_scratch_student_is_made(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tiny student is an ordinary model folder; cut off and done again, it is the same one."""
+    jobs = [
+        scratch_job(
+            Scratch(scratch="tiny", steps=4), data, tmp_path / name, tmp_path / f"{name}-work"
+        ).model_copy(update={"train": Train(lora=None, batch_size=4, save_steps=2, threads=1)})
+        for name in ("whole", "cut")
+    ]
+    make_scratch(jobs[0])
+    with monkeypatch.context() as patch:
+        patch.setattr(Progress, "on_step_begin", cut_off_after_three)
+        with pytest.raises(KeyboardInterrupt):
+            make_scratch(jobs[1])
+    make_scratch(jobs[1])
+    assert [line["step"] for line in read_log(jobs[1].log)] == [1, 2, 3, 4]
+    whole, cut = (job.finished() for job in jobs)
+    assert whole and cut and whole.weights == cut.weights
+    tokenizer = AutoTokenizer.from_pretrained(jobs[0].output)
+    model = AutoModelForCausalLM.from_pretrained(jobs[0].output)
     prompt = tokenizer.apply_chat_template(
         [{"role": "user", "content": "copy ab"}],
         add_generation_prompt=True,
@@ -153,4 +175,3 @@ async def test_scratch_student_is_made(tmp_path: Path, data: Path) -> None:
     )
     assert tokenizer.decode(prompt["input_ids"][0]) == "<|user|>copy ab<|end|><|assistant|>"
     assert model.generate(**prompt, max_new_tokens=2).shape[1] > prompt["input_ids"].shape[1]
-    assert scratch_job(Scratch(scratch="tiny", steps=3), data, output, tmp_path / "work").finished() == result

@@ -143,6 +143,8 @@ class ScriptedServer:
         try:
             reply = await self._outcome(body, digest, fault)
             status = reply.status if reply.sent == 1 else CUT
+        except Exception as problem:  # a test's own reply function; 400, so that nobody retries
+            status, reply = 400, error(400, f"the scripted reply failed: {problem!r}")
         finally:
             taken = round(time.perf_counter() - start, 6)
             self.log.add(Entry(time.time(), digest.hex(), key, attempt, status, fault, taken))
@@ -235,6 +237,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--overload", choices=["wait", "429", "503"], default="wait")
     parser.add_argument("--faults", type=parse_faults, default={}, help="such as 500=0.05,reset=0.01")
     parser.add_argument("--script", type=lambda text: text.split(","), default=[], help="such as 500,ok,429")
+    parser.add_argument("--retry-after", type=float, default=0.05, help="seconds a 429 asks for")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--structured", choices=["honour", "ignore", "refuse"], default="honour")
     parser.add_argument("--model", dest="models", action="append", help="a served name; may be repeated")

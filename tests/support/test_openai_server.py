@@ -260,3 +260,10 @@ async def test_as_a_process_of_its_own(tmp_path: Path) -> None:
     process.send_signal(signal.SIGTERM)
     assert await process.wait() == 0
     assert [entry.status for entry in read_log(log)] == [503, 200]
+
+
+async def test_a_reply_function_that_fails_is_told_to_the_client() -> None:
+    """A mistake in a test's own reply must not look like a hanging server."""
+    async with ScriptedServer(reply=lambda messages, body: messages[7]["content"]) as server:
+        status, reply = await post(server, ask())
+    assert status == 400 and "IndexError" in reply["error"]["message"]

@@ -25,6 +25,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 CHILD = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('child'); time.sleep(600)"
+PREFIX = "(EngineCore pid=12) ERROR 01-31 10:00:00 [core.py:15]"
 
 
 def say(text: str) -> None:
@@ -73,7 +74,7 @@ def main() -> None:
     say(f"pids {os.getpid()} {child.pid}")
     if MODE == "dies":
         say(
-            "(EngineCore pid=12) ERROR 01-31 10:00:00 [core.py:15] torch.OutOfMemoryError: tried to allocate 9 GiB"
+            f"{PREFIX} torch.OutOfMemoryError: tried to allocate 9 GiB"
         )
         say("RuntimeError: Engine core initialization failed. See root cause above.")
         sys.exit(3)
