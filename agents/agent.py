@@ -18,6 +18,7 @@ from synth.records import Call, Message, Sampling
 __all__ = ["Agent", "ask"]
 
 T = TypeVar("T", bound=BaseModel)
+GREEDY = Sampling()
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Agent(Generic[T]):
     role: str
     prompt: str | Path
     output: type[T]
-    sampling: Sampling = Sampling()
+    sampling: Sampling = GREEDY
 
     @cached_property
     def _prompt(self) -> Prompt:

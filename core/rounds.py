@@ -19,7 +19,7 @@ from synth import __version__
 from synth.config import Loaded
 from synth.curation import Curated, curate, token_counter, write_dataset
 from synth.data import normalise
-from synth.engine.flow import Flow
+from synth.engine.flow import Flow, FlowParams
 from synth.engine.folder import RunFolder
 from synth.engine.session import Session
 from synth.errors import SynthError, TrainError
@@ -77,6 +77,7 @@ async def _with_models(
     loaded: Loaded, folder: RunFolder, journal: Journal, progress: Progress
 ) -> list[Decision]:
     flow_file = loaded.flow
+    assert isinstance(loaded.params, FlowParams)
     _note_start(journal, folder)
     folders = await prepare_folders(flow_file, loaded.path, progress)
     lora = flow_file.train.lora

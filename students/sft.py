@@ -180,7 +180,10 @@ def _publish(
     temporary = job.output.with_name(f".{job.output.name}.new")
     if trainer.is_world_process_zero():
         shutil.rmtree(temporary, ignore_errors=True)
-    if job.train.lora is None:
+    if job.train.lora:
+        # An adapter goes with its base model's tokenizer; vLLM warns of one with its own.
+        trainer.processing_class = None
+    else:
         # Weights of a bf16 model are trained in fp32 and given back in bf16.
         trainer.model.to(AutoConfig.from_pretrained(job.model).dtype or torch.float32)
     trainer.save_model(str(temporary))

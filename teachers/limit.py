@@ -1,7 +1,8 @@
-"""How many calls are in flight: pinned, or found by additive increase, multiplicative decrease.
+"""How many calls are in flight: pinned, or found by climbing towards the most answers a second.
 
-vLLM never answers 429, so its own queue is the signal where it is to be had (see
-`teachers.pressure`); elsewhere 429, 503 and a throughput that stops rising are.
+vLLM never answers 429: its own queue is the signal where it is to be had (`teachers.pressure`).
+Elsewhere the gate tries a wider and a narrower width in turn and keeps what pays, and gives
+way at once when the endpoint refuses calls (429, 503) or lets them time out.
 """
 
 from __future__ import annotations
@@ -9,43 +10,54 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from typing import Literal
 
-__all__ = ["Limit"]
+__all__ = ["Limit", "Outcome"]
+
+Outcome = Literal["answered", "refused", "failed"]
+"""`refused` also stands for a time-out: both say that there is too much to do."""
 
 _START = 16
 _MOST = 4096
-_GAIN = 1.05
+_STEP = 1.2
+_PAYS = 0.25
+_TOLERATED = 0.2
+_REST_MOST = 16
 
 
 class Limit:
     """An asynchronous counting gate whose width moves. `width` is calls allowed in flight.
 
-    With `pinned` the width is that number for ever.
+    With `pinned` the width is that number for ever. Else it doubles while that pays, then
+    tries steps of a fifth up and down in turn. What pays is told by answers a second, which
+    is the width divided by the mean seconds of the calls sent since the width changed: a
+    wider gate must bring a quarter of what it could, a narrower one lose no more than a
+    quarter. Trials that fail make the next one rarer.
     """
 
     def __init__(self, pinned: int | None = None) -> None:
         self.pinned = pinned is not None
         self.steered = False
-        """Whether something else moves the width; throughput is then no signal."""
+        """Whether something else moves the width; answers a second are then no signal."""
         self.width = float(pinned or _START)
         self.in_flight = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._slow_start = True
-        self._done = 0
-        self._window_start = time.monotonic()
-        self._best_rate = 0.0
-        self._last_cut = 0.0
+        self._factor = 2.0
+        self._settled: tuple[float, float] | None = None
+        """Width and answers a second before the trial under way, None between trials."""
+        self._rest = self._patience = 1
+        self._restart()
 
     @property
     def queued(self) -> int:
         """Calls waiting for their turn here."""
         return len(self._waiting)
 
-    async def enter(self) -> None:
-        """Wait for a place."""
+    async def enter(self) -> float:
+        """Wait for a place. Returns the time it was given at, to be handed to `leave`."""
         if self.in_flight < self.width and not self._waiting:
             self.in_flight += 1
-            return
+            return time.monotonic()
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(place)
         try:
@@ -54,53 +66,74 @@ class Limit:
             if place.done() and not place.cancelled():
                 self._release()
             raise
+        return time.monotonic()
 
-    def leave(self) -> None:
-        """Give the place back after an answer; may widen the gate."""
-        self._done += 1
-        if not self.pinned and not self.steered and self._done >= self.width:
-            self._end_window()
+    def leave(self, entered: float, outcome: Outcome) -> None:
+        """Give the place back and learn from how the call went; may move the width."""
+        if not self.pinned and entered >= self._began and outcome != "failed":
+            self._learn(time.monotonic() - entered, outcome)
         self._release()
 
-    def leave_pressed(self) -> None:
-        """Give the place back after the endpoint said it has too much to do."""
-        self.cut()
-        self._release()
-
-    def cut(self, factor: float = 0.7) -> None:
-        """Narrow the gate, at most once a second: one burst of refusals is one signal."""
-        now = time.monotonic()
-        if self.pinned or now - self._last_cut < 1.0:
-            return
-        self._last_cut = now
-        self._slow_start = False
-        self.width = max(1.0, self.width * factor)
-        self._restart_window(now)
-
-    def widen(self, step: float) -> None:
-        """Widen the gate, if it is the gate that holds calls back."""
-        if not self.pinned and self._waiting:
-            self.width = min(_MOST, self.width + step)
+    def resize(self, width: float) -> None:
+        """Set the width, within its bounds; a pinned one stays."""
+        if not self.pinned:
+            self.width = min(float(_MOST), max(1.0, width))
+            self._restart()
             self._wake()
 
-    def _end_window(self) -> None:
-        """A gate's width of calls came back: widen if the last widening paid."""
-        now = time.monotonic()
-        rate = self._done / max(1e-6, now - self._window_start)
-        paid = rate > self._best_rate * _GAIN
-        self._best_rate = max(self._best_rate, rate)
-        if self._slow_start and paid:
-            self.widen(self.width)
-        elif paid or not self._best_rate:
-            self.widen(max(1.0, self.width * 0.1))
-        else:
-            self._slow_start = False
-            self._best_rate *= 0.98  # forget slowly, so that a faster stage is noticed
-        self._restart_window(now)
+    def _learn(self, seconds: float, outcome: Outcome) -> None:
+        enough = max(_START, self.width / 2)
+        if outcome == "refused":
+            self._refused += 1
+            if self._refused > _TOLERATED * enough:
+                self._give_way()
+            return
+        self._answered += 1
+        self._seconds += seconds
+        if not self.steered and self._answered + self._refused >= enough:
+            self._judge()
 
-    def _restart_window(self, now: float) -> None:
-        self._done = 0
-        self._window_start = now
+    def _give_way(self) -> None:
+        """Too many were refused: narrow at once, and be slow to try more again."""
+        self._end_trial(failed=True)
+        self._factor = _STEP
+        self.resize(self.width * (1 - _TOLERATED))
+
+    def _judge(self) -> None:
+        """Enough calls came back: end the trial under way, or begin one."""
+        share = self._answered / (self._answered + self._refused)
+        rate = share * self.width / max(1e-6, self._seconds / self._answered)
+        if not self._waiting:  # the gate held nothing back, so its width explains nothing
+            self._restart()
+        elif self._settled is None:
+            self._rest -= 1
+            self._try(rate) if self._rest <= 0 else self._restart()
+        else:
+            width, before = self._settled
+            wanted = 1 + _PAYS * (self.width / width - 1)
+            if rate >= wanted * before:
+                self._patience = max(1, self._patience // 2)
+                self._try(rate)
+            else:
+                self._end_trial(failed=True)
+                self._factor = _STEP if self._factor < 1 else 1 / _STEP
+                self.resize(width)
+
+    def _try(self, rate: float) -> None:
+        self._settled = (self.width, rate)
+        self.resize(self.width * self._factor)
+
+    def _end_trial(self, failed: bool) -> None:
+        self._settled = None
+        if failed:
+            self._patience = min(_REST_MOST, 2 * self._patience)
+        self._rest = self._patience
+
+    def _restart(self) -> None:
+        """Forget the calls seen so far: those sent from now on tell of the present width."""
+        self._began = time.monotonic()
+        self._answered = self._refused = 0
+        self._seconds = 0.0
 
     def _release(self) -> None:
         self.in_flight -= 1

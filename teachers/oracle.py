@@ -94,6 +94,10 @@ def _rotate(match: re.Match[str]) -> str:
     return "\n".join(" ".join(row) for row in turned)
 
 
+def _reverse(match: re.Match[str]) -> str:
+    return ", ".join(_list(match[1])[::-1])
+
+
 def _palindrome(match: re.Match[str]) -> str:
     """Of three letters two are alike: they stand around the third."""
     letters = sorted(match.groups(), key=match.groups().count)
@@ -125,7 +129,7 @@ SOLVERS: tuple[tuple[str, re.Pattern[str], Callable[[re.Match[str]], str]], ...]
     ("palindrome", re.compile(r"Make a palindrome from: (\w) (\w) (\w)"), _palindrome),
     ("number_sorting", re.compile(r"Sort in (ascending|descending) order: (.+)"), _sort),
     ("number_comparison", re.compile(r"Which number is the (largest|smallest)\? (.+)"), _compare),
-    ("list_reversal", re.compile(r"Reverse this list of words: (.+)"), lambda m: ", ".join(_list(m[1])[::-1])),
+    ("list_reversal", re.compile(r"Reverse this list of words: (.+)"), _reverse),
     ("matrix_rotation", re.compile(r"Rotate 90 degrees clockwise:\n(.+)", re.DOTALL), _rotate),
     ("matrix_transpose", re.compile(r"Transpose the matrix:\n(.+)", re.DOTALL), _transpose),
     ("matrix_spiral", re.compile(r"Spiral order of the matrix:\n(.+)", re.DOTALL), _spiral),

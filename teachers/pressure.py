@@ -9,24 +9,30 @@ from synth.teachers.limit import Limit
 
 __all__ = ["Pressure"]
 
-_EVERY = 1.0
 _FULL = 0.9
 _QUEUE = 0.25
+_KEPT = 1.125
+_STEP = 1.25
 
 
 class Pressure:
-    """Reads a server's metrics once a second and moves the gate's width.
+    """Reads a server's metrics every `every` seconds and moves the gate's width.
 
-    While nothing waits there and its KV cache has room, the gate widens by a quarter; when
-    more than a quarter of what runs is waiting, or the cache is nearly full, or requests
-    were pushed out of it, the gate narrows. A short queue is left alone: with none the
-    scheduler would starve between two looks.
+    While nothing waits there and its KV cache has room, the gate doubles, and after the
+    first queue grows by a quarter. When more than a quarter of what runs is waiting, the
+    gate goes to what runs and an eighth more: with no queue at all the scheduler would
+    starve between two looks. Requests pushed out of the cache narrow it by a fifth.
+    `metrics` gives the figures of `vllm_control.metrics`; several gates may share a server.
     """
 
-    def __init__(self, limit: Limit, metrics: Callable[[], Awaitable[Mapping[str, float]]]) -> None:
+    def __init__(
+        self, limit: Limit, metrics: Callable[[], Awaitable[Mapping[str, float]]], every: float = 1.0
+    ) -> None:
         self._limit = limit
         self._metrics = metrics
-        self._pushed_out = 0.0
+        self._every = every
+        self._step = 2.0
+        self._pushed_out: float | None = None
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -42,7 +48,7 @@ class Pressure:
 
     async def _watch(self) -> None:
         while True:
-            await asyncio.sleep(_EVERY)
+            await asyncio.sleep(self._every)
             try:
                 self.look(await self._metrics())
             except Exception:  # noqa: BLE001, S112 (a look that fails is a look missed; calls have their own errors)
@@ -50,11 +56,17 @@ class Pressure:
 
     def look(self, seen: Mapping[str, float]) -> None:
         """Act on one reading."""
-        running, waiting = seen.get("num_requests_running", 0.0), seen.get("num_requests_waiting", 0.0)
-        cache, pushed_out = seen.get("kv_cache_usage_perc", 0.0), seen.get("num_preemptions_total", 0.0)
-        preempted = pushed_out > self._pushed_out
+        running, waiting = seen["num_requests_running"], seen["num_requests_waiting"]
+        pushed_out = seen["num_preemptions"]
+        preempted = self._pushed_out is not None and pushed_out > self._pushed_out
         self._pushed_out = pushed_out
-        if preempted or cache > _FULL or waiting > max(4.0, _QUEUE * running):
-            self._limit.cut(0.8)
-        elif waiting == 0:
-            self._limit.widen(max(4.0, 0.25 * self._limit.width))
+        if preempted:
+            self._narrow(0.8)
+        elif running and waiting > max(4.0, _QUEUE * running):
+            self._narrow(min(1.0, _KEPT * running / (running + waiting)))
+        elif not waiting and seen["kv_cache_usage_perc"] < _FULL and self._limit.queued:
+            self._limit.resize(self._limit.width * self._step)
+
+    def _narrow(self, factor: float) -> None:
+        self._step = _STEP
+        self._limit.resize(self._limit.width * factor)

@@ -11,9 +11,11 @@ from synth.config.flowfile import (
     Lora,
     ModelSpec,
     OnError,
+    Prices,
     Scratch,
     ServerOptions,
     Strict,
+    TokenPrice,
     Train,
 )
 from synth.config.load import Loaded, load_flow
@@ -31,9 +33,11 @@ __all__ = [
     "Lora",
     "ModelSpec",
     "OnError",
+    "Prices",
     "Scratch",
     "ServerOptions",
     "Strict",
+    "TokenPrice",
     "Train",
     "check_files",
     "flow_schema",

@@ -10,7 +10,7 @@ import re
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 __all__ = [
     "Budget",
@@ -22,9 +22,11 @@ __all__ = [
     "Lora",
     "ModelSpec",
     "OnError",
+    "Prices",
     "Scratch",
     "ServerOptions",
     "Strict",
+    "TokenPrice",
     "Train",
 ]
 
@@ -135,6 +137,13 @@ class ModelSpec(Strict):
             return "program"
         return "endpoint" if self.base_url is not None else "local"
 
+    @property
+    def title(self) -> str:
+        """What the model is called in the journal and in price tables."""
+        if isinstance(self.model, Scratch):
+            return f"scratch-{self.model.scratch}"
+        return self.program or str(self.model)
+
 
 class DataSource(Strict):
     """Where questions come from: task families, or a file, folder or hub data set."""
@@ -227,12 +236,40 @@ class Gate(Strict):
     on_reject: Literal["stop", "continue"] = "continue"
 
 
+class TokenPrice(Strict):
+    """What a role's calls cost, in money per million tokens."""
+
+    prompt: float = Field(default=0.0, ge=0)
+    """Money per million prompt tokens."""
+    completion: float = Field(default=0.0, ge=0)
+    """Money per million completion tokens."""
+
+
+class Prices(Strict):
+    """What calls cost: for the ledger, for `budget.money` and for `synth plan`."""
+
+    currency: str = "USD"
+    """What money is called; all prices are in it."""
+    gpu_hour: float = Field(default=0.0, ge=0)
+    """Money for one GPU for one hour, counted while the run works with local models on GPUs."""
+    tokens: dict[str, TokenPrice] = Field(default_factory=dict)
+    """Role or model name -> money per million tokens; a role's price goes before its model's."""
+
+    @property
+    def known(self) -> bool:
+        """Whether anything has a price."""
+        return bool(self.tokens) or self.gpu_hour > 0
+
+
 class Budget(Strict):
     """Hard limits; the run stops at a clean point and goes on when they are raised."""
 
     tokens: int | None = Field(default=None, gt=0)
     """Prompt plus completion tokens of all paid calls."""
     hours: float | None = Field(default=None, gt=0)
+    """Hours of work, added up over all starts of the run; the time between them does not count."""
+    money: float | None = Field(default=None, gt=0)
+    """Money in the currency of `prices`, for tokens and GPU-hours."""
     train_tokens: int | None = Field(default=None, gt=0)
     """Tokens of training data a round may use; arms compared at equal size share it."""
 
@@ -269,12 +306,34 @@ class FlowFile(Strict):
     train: Train = Train()
     evaluate: Evaluate = Evaluate()
     gate: Gate = Gate()
+    prices: Prices = Prices()
     budget: Budget = Budget()
     on_error: OnError = "continue"
     """What failed records (calls without an answer, crashed nodes, unreadable replies) do to a
     stage: `stop` at the first, `continue` to the end, or `{budget: 5%}`. All are kept as rejections."""
     profiles: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Named overlays of this file, chosen with `--profile NAME`."""
+
+    @field_validator("prices")
+    @classmethod
+    def _priced_is_used(cls, prices: Prices, info: ValidationInfo) -> Prices:
+        specs: dict[str, ModelSpec] = info.data.get("models") or {}
+        known = [*specs, *(spec.title for spec in specs.values())]
+        unknown = [name for name in prices.tokens if name not in known]
+        if specs and unknown:
+            named = ", ".join(dict.fromkeys(known))
+            raise ValueError(
+                f"'{unknown[0]}' is neither a role nor a model of this file; name one of: {named}"
+            )
+        return prices
+
+    @field_validator("budget")
+    @classmethod
+    def _money_has_prices(cls, budget: Budget, info: ValidationInfo) -> Budget:
+        prices = info.data.get("prices")
+        if budget.money is not None and prices is not None and not prices.known:
+            raise ValueError("a budget in money needs prices; write prices.tokens or prices.gpu_hour")
+        return budget
 
     @field_validator("name")
     @classmethod

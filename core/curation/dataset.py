@@ -68,7 +68,7 @@ def _card(curated: Curated, drops: Counter[str], facts: dict[str, Any]) -> str:
         loader=PackageLoader("synth.curation", "."),
         undefined=StrictUndefined,
         trim_blocks=True,
-        autoescape=False,  # noqa: S701 (Markdown, not HTML)
+        autoescape=False,  # Markdown, not HTML
     )
     families = Counter(sample.family or "all" for sample in curated.samples)
     licences = sorted({sample.licence or "unstated" for sample in curated.samples})

@@ -20,7 +20,7 @@ from synth.errors import RunError
 __all__ = ["RunFolder"]
 
 # What may change between two starts of one run without making it another run.
-_MAY_CHANGE = ("budget", "profiles")
+_MAY_CHANGE = ("budget", "prices", "profiles")
 
 
 class RunFolder:

@@ -28,8 +28,8 @@ __all__ = ["Session"]
 class Session:
     """What a flow's `generate` works with: its settings, data, models, and stages to run.
 
-    `path` is the flow file's; `round` counts from 1. `stage` is the only way work gets done: it streams seeds through
-    a graph, stores every result, and is skipped when it was finished before.
+    `path` is the flow file's; `round` counts from 1. `stage` is the only way work gets done: it
+    streams seeds through a graph, stores every result, and is skipped when it was finished before.
     """
 
     flow: FlowFile

@@ -38,7 +38,7 @@ class Tolerance:
         if self._rule == "stop":
             first = faults[0]
             raise RunError(
-                f"{self._stage}: record {first.seed_id} failed in {first.node}: {first.reason}: {first.detail}",
+                f"{self._stage}: {first.seed_id} failed in {first.node}: {first.reason}: {first.detail}",
                 "mend the cause and run the same command, or set on_error: continue",
             )
         failed = self._faults.total()
@@ -47,5 +47,5 @@ class Tolerance:
             raise RunError(
                 f"{self._stage}: {failed} of {self._records} records failed, "
                 f"{failed / self._records:.1%} where {self._rule.budget} are allowed ({listed})",
-                "see rejected.jsonl for each; mend the cause, or raise on_error.budget, and run the same command",
+                "mend the cause, or raise on_error.budget, and run the same command; all are kept",
             )

@@ -140,7 +140,7 @@ class _Nodes:
             raise Dropped(
                 "disagreed",
                 "agree",
-                f"{len(agreeing)} of {self.params.solutions} solutions agree, {self.params.agreement} are needed",
+                f"{len(agreeing)} of {self.params.solutions} solutions agree; needed: {self.params.agreement}",
                 raw="\n---\n".join(state["solutions"]),
                 data={"question": state["question"]},
             )

@@ -58,7 +58,8 @@ def test_help_imports_nothing_heavy() -> None:
         "import sys; from synth.cli.main import main\n"
         "try: main(['--help'])\n"
         "except SystemExit: pass\n"
-        "print([m for m in ('torch','langgraph','pydantic','datasets','aiohttp','numpy') if m in sys.modules])"
+        "heavy = ('torch', 'langgraph', 'pydantic', 'datasets', 'aiohttp', 'numpy')\n"
+        "print([name for name in heavy if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
@@ -115,7 +116,8 @@ def test_a_missing_data_file_is_found_before_anything_starts(run: Run, flow: Pat
 
 def test_a_faulty_row_is_named_by_file_and_line(run: Run, flow: Path, tmp_path: Path) -> None:
     """A row without the field stops the run before any model is started."""
-    (tmp_path / "pool.jsonl").write_text('{"question": "1 + 1 = ?", "answer": "2"}\n{"question": "2 + 1 = ?"}\n')
+    rows = '{"question": "1 + 1 = ?", "answer": "2"}\n{"question": "2 + 1 = ?"}\n'
+    (tmp_path / "pool.jsonl").write_text(rows)
     flow.write_text(FLOW.replace("pool: {source: tasks, families: [addition]", "pool: {source: pool.jsonl"))
     code, _, err = run("run", str(flow), "--runs", str(tmp_path / "runs"))
     assert code == 2

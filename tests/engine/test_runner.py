@@ -86,7 +86,7 @@ async def test_a_finished_seed_is_not_run_again(journal: Journal) -> None:
     assert len(ran) == len(set(ran)) == 5
 
 
-async def test_kill_9_at_random_moments_loses_nothing_and_repeats_only_calls_in_flight(
+async def test_kill_9_loses_nothing_and_repeats_only_calls_in_flight(
     tmp_path: Path,
 ) -> None:
     """The promise of the journal, with real processes: killed six times, the set of samples is

@@ -99,7 +99,7 @@ async def test_written_questions_are_new_right_and_traced(begin: Callable[..., S
         assert sample.lineage.parents[-1] in failed
 
 
-async def test_replay_is_half_by_default_and_nothing_in_the_faithful_arm(begin: Callable[..., Session]) -> None:
+async def test_replay_is_half_by_default_and_none_in_the_faithful_arm(begin: Callable[..., Session]) -> None:
     """A small student loses mastered skills without replay; the paper has none."""
     fixed = kinds(list(await generate(begin("fixed"))))
     faithful = kinds(list(await generate(begin("faithful", arm="faithful"))))
@@ -124,7 +124,8 @@ async def test_controls_change_only_what_they_control(begin: Callable[..., Sessi
     uniform = list(await generate(begin("uniform", arm="control-uniform")))
     shuffled = list(await generate(begin("shuffled", arm="control-shuffled")))
     swapped = list(await generate(begin("format", arm="control-format")))
-    skills = [Counter(s.skills[0] for s in arm if s.meta["kind"] == "syn") for arm in (fixed, uniform, shuffled)]
+    arms = (fixed, uniform, shuffled)
+    skills = [Counter(s.skills[0] for s in arm if s.meta["kind"] == "syn") for arm in arms]
     assert skills[1]["addition"] > 0
     assert skills[0] == skills[2]
     assert len(uniform) == pytest.approx(len(fixed), abs=2)

@@ -26,8 +26,8 @@ pytestmark = [
 ]
 
 SMALL = (
-    *("data.test.size=4", "data.profile.size=2", "data.pool.size=6", "with.draws=1", "evaluate.max_tokens=16"),
-    *("budget.train_tokens=900", "train.save_steps=2"),
+    *("data.test.size=4", "data.profile.size=2", "data.pool.size=6", "with.draws=1"),
+    *("evaluate.max_tokens=16", "budget.train_tokens=900", "train.save_steps=2"),
 )
 
 
@@ -108,6 +108,5 @@ def test_a_run_killed_in_training_goes_on_to_its_gate(tmp_path: Path) -> None:
 
 
 def synth(*arguments: str) -> str:
-    return subprocess.run(
-        [sys.executable, "-m", "synth.cli.main", *arguments], cwd=ROOT, check=True, capture_output=True, text=True
-    ).stdout
+    command = [sys.executable, "-m", "synth.cli.main", *arguments]
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout

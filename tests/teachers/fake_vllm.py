@@ -73,9 +73,7 @@ def main() -> None:
     child.stdout.readline()  # by now it ignores SIGTERM
     say(f"pids {os.getpid()} {child.pid}")
     if MODE == "dies":
-        say(
-            f"{PREFIX} torch.OutOfMemoryError: tried to allocate 9 GiB"
-        )
+        say(f"{PREFIX} torch.OutOfMemoryError: tried to allocate 9 GiB")
         say("RuntimeError: Engine core initialization failed. See root cause above.")
         sys.exit(3)
     if MODE == "unlucky" and not OPTIONS.once.exists():

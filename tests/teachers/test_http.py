@@ -144,8 +144,14 @@ async def test_thinking_is_split_off(journal: Journal) -> None:
 async def test_the_breaker_waits_for_an_endpoint_to_come_back(journal: Journal) -> None:
     """A restart of the server pauses the run, says so, and costs no sample."""
     said: list[str] = []
+    noticed = asyncio.Event()
+
+    def say(text: str) -> None:
+        said.append(text)
+        noticed.set()
+
     async with ScriptedServer(reply=lambda messages, body: "4") as server:
-        endpoint = HttpEndpoint(server.base_url, say=said.append, probe_every=0.02)
+        endpoint = HttpEndpoint(server.base_url, say=say, probe_every=0.02)
         asked = model(endpoint, journal)
         await asked.ask(ASK)
         await server.down()
@@ -153,8 +159,7 @@ async def test_the_breaker_waits_for_an_endpoint_to_come_back(journal: Journal) 
             Request([{"role": "user", "content": f"{n}?"}], Sampling(max_tokens=8)) for n in range(20)
         ]
         waiting = [asyncio.create_task(asked.ask(question)) for question in questions]
-        while not said:
-            await asyncio.sleep(0.01)
+        await noticed.wait()
         await server.up()
         replies = await asyncio.gather(*waiting)
         await endpoint.aclose()
