@@ -73,11 +73,12 @@ class Agent(Generic[T]):
         try:
             return self._read(second)
         except Unparsed as error:
-            raise Dropped("unparsed", self.name, str(error), raw=second.text, attempts=2) from error
+            raise Dropped("unparsed", self.name, str(error), second.text, 2, "Unparsed") from error
 
     def _read(self, reply: Reply) -> T:
         if reply.truncated:
-            raise Dropped("truncated", self.name, "the token limit cut the answer off", raw=reply.text)
+            why = "the token limit cut the answer off"
+            raise Dropped("truncated", self.name, why, reply.text, error="length")
         return parse_json(reply.text, self.output)
 
     async def _say(self, context: Context, messages: list[Message], sample: int) -> Reply:
@@ -112,9 +113,7 @@ async def ask(
     try:
         replies = await model.ask(request, n=n, first=first)
     except CallFailed as error:
-        raise Dropped(
-            "call-failed", agent, error.detail, attempts=error.attempts, error=error.kind
-        ) from error
+        raise Dropped("call-failed", agent, error.detail, error.raw, error.attempts, error.kind) from error
     for reply in replies:
         context.calls.append(
             Call.model_construct(

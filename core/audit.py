@@ -1,39 +1,55 @@
-"""The receipt of a run: what was paid, replayed, repeated, lost, duplicated. All from its files."""
+"""The receipt of a run: what was paid, replayed, repeated, lost, duplicated. All from its files.
+
+Every time a call was handed to an endpoint is exactly one of four things, so that
+`sent == paid + failed + repeated + unanswered`.
+"""
 
 from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
 
-from pydantic import BaseModel
+import orjson
+from pydantic import BaseModel, ConfigDict
 
 from synth.errors import RunError
-from synth.records import Sample
+from synth.runfiles import open_readonly
 
 __all__ = ["Audit", "audit"]
 
 
 class Audit(BaseModel):
-    """Counts over a whole run. A sound run has `lost` and `duplicated` 0.
+    """Counts over a whole run, all its starts together. `n` samples of one prompt are `n` calls."""
 
-    `paid` calls were answered and stored; `sent` is how often a call left for its endpoint.
-    `repeated` are calls sent again by a later start of the run because a stop had cut them
-    off in flight: the price of the stops, at most the calls in flight at each.
-    `unanswered` were sent and never answered (failed, or in flight at the last stop).
-    `lost` are seeds a finished stage has no result for; `duplicated` are samples, or seeds,
-    that stand in the data twice.
-    """
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
     starts: int
+    """processes that worked on the run"""
     sent: int
+    """times a call was handed to its endpoint; its retries within one start belong to it"""
     paid: int
+    """calls answered, each stored once"""
+    replayed: int
+    """times a stored answer was used instead of paying: after a stop, for the same call made
+    twice, or from the run that is replayed"""
+    failed: int
+    """times a call got no usable answer, all its retries included"""
     repeated: int
+    """calls cut off in flight by a stop and sent again by a later start: what the stops cost
+    at most, as the endpoint may or may not have answered them"""
     unanswered: int
+    """calls cut off in flight by a stop and not sent again so far"""
     seeds: int
+    """seeds with a stored result"""
     kept: int
+    """samples in these results"""
     rejected: int
+    """rejections in these results"""
     lost: int
+    """results that finished stages counted and the journal does not have, and training samples
+    that were chosen and the data files do not have"""
     duplicated: int
+    """samples that stand twice in one round's data"""
 
     @property
     def sound(self) -> bool:
@@ -49,60 +65,77 @@ def audit(folder: Path) -> Audit:
             f"{folder} holds no journal.db", "name a folder that `synth run` made, such as runs/NAME"
         )
     try:
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
+        connection = open_readonly(path)
+        try:
+            return _count(connection, folder)
+        finally:
+            connection.close()
     except sqlite3.Error as error:
-        raise RunError(f"the journal {path} cannot be read: {error}", "check its permissions") from error
-    try:
-        return _count(connection, folder)
-    except sqlite3.DatabaseError as error:
         raise RunError(
             f"the journal {path} is damaged: {error}", "restore it, or start anew with --fresh"
         ) from error
-    finally:
-        connection.close()
 
 
 def _count(connection: sqlite3.Connection, folder: Path) -> Audit:
     def one(query: str) -> int:
         return int(connection.execute(query).fetchone()[0] or 0)
 
-    # Within one start a call is sent again only by a retry that is part of the same send.
-    repeated = one("SELECT SUM(n - 1) FROM (SELECT COUNT(DISTINCT session) AS n FROM sends GROUP BY key)")
-    unanswered = one(
-        "SELECT COUNT(DISTINCT key) FROM sends WHERE NOT EXISTS (SELECT 1 FROM calls WHERE calls.key = sends.key)"
-    )
+    # One view of a journal that may still be written to.
+    connection.execute("BEGIN")
+    sent, paid = one("SELECT COUNT(*) FROM sends"), one("SELECT COUNT(*) FROM calls")
+    failed, unanswered = one("SELECT COUNT(*) FROM failures"), one(_UNANSWERED)
+    missing, doubled = _data_faults(connection, folder)
     return Audit(
-        starts=one("SELECT COUNT(DISTINCT session) FROM sends"),
-        sent=one("SELECT COUNT(*) FROM sends"),
-        paid=one("SELECT COUNT(*) FROM calls"),
-        repeated=repeated,
+        starts=one("SELECT COUNT(*) FROM starts"),
+        sent=sent,
+        paid=paid,
+        replayed=one("SELECT SUM(replayed) FROM starts"),
+        failed=failed,
+        repeated=sent - paid - failed - unanswered,
         unanswered=unanswered,
         seeds=one("SELECT COUNT(*) FROM results"),
         kept=one("SELECT SUM(kept) FROM results"),
         rejected=one("SELECT SUM(rejected) FROM results"),
-        lost=_lost(connection),
-        duplicated=_duplicated(folder),
+        lost=one(_LOST_SEEDS) + missing,
+        duplicated=doubled,
     )
 
 
-def _lost(connection: sqlite3.Connection) -> int:
-    """Seeds that finished stages counted and the journal has no result for."""
-    rows = connection.execute(
-        "SELECT json_extract(info, '$.seeds'),"
-        " (SELECT COUNT(*) FROM results WHERE stage = round || '/' || name)"
-        " FROM stages WHERE status = 'done' AND json_extract(info, '$.seeds') IS NOT NULL"
-    )
-    return sum(max(0, int(counted) - int(stored)) for counted, stored in rows)
+# Calls without an answer whose last sending, in the last start that sent them, did not end in a
+# failure. Within one start a call is in flight once at a time, so only its last sending may be cut.
+_UNANSWERED = """
+WITH tries AS (SELECT key, session, COUNT(*) AS times, MAX(id) AS last FROM sends GROUP BY key, session),
+     latest AS (SELECT key, session, times, MAX(last) FROM tries GROUP BY key),
+     faults AS (SELECT key, session, COUNT(*) AS times FROM failures GROUP BY key, session)
+SELECT COUNT(*) FROM latest LEFT JOIN faults USING (key, session)
+WHERE latest.times > COALESCE(faults.times, 0)
+  AND NOT EXISTS (SELECT 1 FROM calls WHERE calls.key = latest.key)
+"""
+_LOST_SEEDS = """
+SELECT SUM(MAX(0, json_extract(info, '$.seeds')
+                  - (SELECT COUNT(*) FROM results WHERE stage = stages.round || '/' || stages.name)))
+FROM stages WHERE status = 'done'
+"""
 
 
-def _duplicated(folder: Path) -> int:
-    """Samples that stand twice in one round's data."""
-    doubled = 0
-    for path in sorted(folder.glob("rounds/*/data/samples.jsonl")):
-        seen: set[str] = set()
+def _data_faults(connection: sqlite3.Connection, folder: Path) -> tuple[int, int]:
+    """Samples that are missing from the rounds' data, and samples that stand there twice."""
+    missing = doubled = 0
+    query = "SELECT round, json_extract(info, '$.kept') FROM stages WHERE name = 'curate' AND status = 'done'"
+    for number, chosen in connection.execute(query):
+        ids = _ids(folder / "rounds" / str(number) / "data" / "samples.jsonl")
+        missing += max(0, int(chosen) - len(ids))
+        doubled += len(ids) - len(set(ids))
+    return missing, doubled
+
+
+def _ids(path: Path) -> list[str]:
+    """Ids of the samples in a file, whole lines alone; none if it is not there."""
+    found = []
+    try:
         with path.open("rb") as file:
             for line in file:
-                sample = Sample.model_validate_json(line)
-                doubled += sample.id in seen
-                seen.add(sample.id)
-    return doubled
+                found.append(str(orjson.loads(line)["id"]))
+    except (FileNotFoundError, orjson.JSONDecodeError):
+        pass
+    return found

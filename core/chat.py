@@ -7,6 +7,7 @@ endpoint or a program. Agents and the engine know nothing else of their models.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -14,7 +15,11 @@ import orjson
 
 from synth.records import Message, Rejection, Sampling
 
-__all__ = ["CallFailed", "Chat", "Dropped", "Reply", "Request", "call_key"]
+__all__ = ["CallFailed", "Chat", "Dropped", "Leaving", "Reply", "Request", "call_key"]
+
+
+Leaving = Callable[[], Awaitable[None]]
+"""Awaited when a request has its place at an endpoint and is about to go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +68,28 @@ class Chat(Protocol):
     @property
     def weights(self) -> str: ...
 
+    @property
+    def width(self) -> int:
+        """Calls it takes at once, as far as is known by now; 0 where that does not matter."""
+        ...
+
     async def ask(self, request: Request, n: int = 1, first: int = 0) -> list[Reply]:
         """`n` independent samples, numbered from `first`. Raises `CallFailed`."""
         ...
 
 
 class CallFailed(Exception):
-    """A call that got no usable answer after its retries; the sample is rejected, not the run."""
+    """A call that got no usable answer after its retries; the sample is rejected, not the run.
 
-    def __init__(self, kind: str, detail: str, attempts: int = 1) -> None:
+    `kind` is the class of the last fault, `raw` what the endpoint sent, if anything.
+    """
+
+    def __init__(self, kind: str, detail: str, attempts: int = 1, raw: str = "") -> None:
         super().__init__(f"{kind}: {detail}")
         self.kind = kind
         self.detail = detail
         self.attempts = attempts
+        self.raw = raw
 
 
 @dataclass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["compact", "count", "duration", "percent", "points", "probability"]
+__all__ = ["compact", "count", "duration", "money", "percent", "points", "probability"]
 
 MINUS = "\N{MINUS SIGN}"
 SPACE = "\N{NO-BREAK SPACE}"
@@ -42,6 +42,13 @@ def compact(number: float) -> str:
             scaled = number / limit
             return f"{scaled:.0f}{unit}" if scaled >= 99.95 else f"{scaled:.1f}{unit}"
     return f"{number:.0f}" if number >= 10 or number == int(number) else f"{number:.1f}"
+
+
+def money(amount: float, currency: str) -> str:
+    """Money to the cent, smaller sums in two figures: `1,240.00 USD`, `0.31 USD`, `0.0042 USD`."""
+    small = 0 < amount < 0.095
+    digits = 1 - math.floor(math.log10(amount)) if small else 2
+    return f"{amount:,.{digits}f}{SPACE}{currency}"
 
 
 def duration(seconds: float) -> str:

@@ -9,7 +9,8 @@ One writer thread commits in batches (WAL). Two promises carry the audit:
 * a call's *send* is committed before the request leaves (`intend`), and
 * a reply counts as received only once it is committed (`record`),
 
-so a process killed at any moment repeats at most the calls that were in flight.
+so a process killed at any moment repeats at most the calls that were in flight. Nothing
+here depends on the clock: what came before what is told by row numbers, never by times.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import sqlite3
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -41,6 +42,11 @@ CREATE TABLE IF NOT EXISTS calls(
   seconds REAL NOT NULL, at REAL NOT NULL, request BLOB NOT NULL, reply BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS sends(
   id INTEGER PRIMARY KEY, key BLOB NOT NULL, session TEXT NOT NULL, at REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS failures(
+  id INTEGER PRIMARY KEY, key BLOB NOT NULL, session TEXT NOT NULL, kind TEXT NOT NULL,
+  detail TEXT NOT NULL, attempts INTEGER NOT NULL, raw TEXT NOT NULL, at REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS starts(
+  id INTEGER PRIMARY KEY, session TEXT NOT NULL UNIQUE, replayed INTEGER NOT NULL, at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS results(
   stage TEXT NOT NULL, seed TEXT NOT NULL, position INTEGER NOT NULL, kept INTEGER NOT NULL,
   rejected INTEGER NOT NULL, payload BLOB NOT NULL, PRIMARY KEY(stage, seed));
@@ -49,6 +55,14 @@ CREATE TABLE IF NOT EXISTS stages(
   finished REAL, info TEXT NOT NULL DEFAULT '{}', PRIMARY KEY(round, name));
 CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
+
+_NOTE_START = """
+INSERT INTO starts(session, replayed, at) VALUES(?,?,?)
+ON CONFLICT(session) DO UPDATE SET replayed = excluded.replayed
+"""
+
+_Row = tuple[str, tuple[Any, ...], "asyncio.Future[None] | None"]
+"""A statement, its values, and who waits for it; an empty statement ends the writer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +97,20 @@ class StageRow:
 class Journal:
     """Open journal of one run. Reads are synchronous, writes go through one thread.
 
+    `earlier`, where it is set, is asked for replies that are not here: another run's journal
+    that this run replays. `replayed` counts the calls served instead of paid in this start;
+    it is on disk with whatever was written after them.
+
     Raises `RunError` if the file cannot be opened or written, or belongs to a newer version.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.session = uuid.uuid4().hex[:12]
-        self._queue: SimpleQueue[tuple[str, tuple[Any, ...], asyncio.Future[None] | None]] = SimpleQueue()
+        self.earlier: Callable[[bytes], bytes | None] | None = None
+        self.replayed = 0
+        self._noted = -1
+        self._queue: SimpleQueue[_Row] = SimpleQueue()
         self._failure: BaseException | None = None
         try:
             self._reader = self._connect()
@@ -108,7 +129,9 @@ class Journal:
     def find(self, key: bytes) -> bytes | None:
         """The stored reply for a call key, or None if it was never answered."""
         row = self._reader.execute("SELECT reply FROM calls WHERE key = ?", (key,)).fetchone()
-        return row[0] if row else None
+        if row is None:
+            return self.earlier(key) if self.earlier else None
+        return row[0]  # type: ignore[no-any-return]
 
     def finished_seeds(self, stage: str) -> set[str]:
         """Ids of the seeds whose result is stored for this stage."""
@@ -134,8 +157,8 @@ class Journal:
         return int(row[0]), int(row[1]), int(row[2])
 
     def stages(self) -> list[StageRow]:
-        """All stages begun so far, oldest first."""
-        query = "SELECT round, name, status, started, finished, info FROM stages ORDER BY started"
+        """All stages begun so far, in the order they began."""
+        query = "SELECT round, name, status, started, finished, info FROM stages ORDER BY rowid"
         rows = self._reader.execute(query)
         return [
             StageRow(n, name, status, start, end, json.loads(info))
@@ -151,6 +174,16 @@ class Journal:
         query = "SELECT COALESCE(SUM(prompt_tokens), 0), COALESCE(SUM(completion_tokens), 0) FROM calls"
         row = self._reader.execute(query).fetchone()
         return int(row[0]), int(row[1])
+
+    def tokens_since(self, last: int) -> tuple[int, list[tuple[str, str, int, int]]]:
+        """(role, model, prompt tokens, completion tokens) of the calls paid after row `last`,
+        added up, and the row to ask from next time: following a run costs a look at what is new."""
+        query = (
+            "SELECT role, model, SUM(prompt_tokens), SUM(completion_tokens), MAX(id) FROM calls"
+            " WHERE id > ? GROUP BY role, model"
+        )
+        rows = self._reader.execute(query, (last,)).fetchall()
+        return max((row[4] for row in rows), default=last), [row[:4] for row in rows]
 
     def meta(self, key: str) -> str | None:
         """A value of the run's own table of facts."""
@@ -186,6 +219,13 @@ class Journal:
             ),
         )
 
+    async def fail(self, key: bytes, kind: str, detail: str, attempts: int, raw: str) -> None:
+        """Commit that a call that was sent got no usable answer, all its retries included."""
+        await self._put(
+            "INSERT INTO failures(key, session, kind, detail, attempts, raw, at) VALUES(?,?,?,?,?,?,?)",
+            (key, self.session, kind, detail, attempts, raw, time.time()),
+        )
+
     def store_result(
         self, stage: str, seed: str, position: int, kept: int, rejected: int, payload: bytes
     ) -> None:
@@ -200,12 +240,12 @@ class Journal:
         self._enqueue("DELETE FROM results WHERE stage = ? AND seed = ?", (stage, seed))
 
     def set_stage(self, round_number: int, name: str, status: str, info: dict[str, Any]) -> None:
-        """Note that a stage runs, is done, or failed, with its counts."""
+        """Note that a stage runs, is done, or failed, with its counts; it never ends before it began."""
         now = time.time()
         finished = None if status == "running" else now
         self._enqueue(
             "INSERT INTO stages VALUES(?,?,?,?,?,?) ON CONFLICT(round, name) DO UPDATE SET"
-            " status=excluded.status, finished=excluded.finished, info=excluded.info",
+            " status=excluded.status, finished=MAX(excluded.finished, started), info=excluded.info",
             (round_number, name, status, now, finished, json.dumps(info)),
         )
 
@@ -246,19 +286,26 @@ class Journal:
             batch = self._next_batch()
             open_ = bool(batch[-1][0])
             rows = batch if open_ else batch[:-1]
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-                for statement, values, _ in rows:
-                    connection.execute(statement, values)
-                connection.commit()
-            except sqlite3.Error as error:
-                self._failure = error
-                self._settle(rows, self._as_run_error(error))
-                break
-            self._settle(rows, None)
+            # After a failure nothing more is written, and whoever still asks is told so.
+            if self._failure is None:
+                try:
+                    self._commit(connection, rows)
+                except sqlite3.Error as error:
+                    self._failure = error
+            self._settle(rows, self._as_run_error(self._failure) if self._failure else None)
         connection.close()
 
-    def _next_batch(self) -> list[tuple[str, tuple[Any, ...], asyncio.Future[None] | None]]:
+    def _commit(self, connection: sqlite3.Connection, rows: list[_Row]) -> None:
+        replayed = self.replayed
+        connection.execute("BEGIN IMMEDIATE")
+        for statement, values, _ in rows:
+            connection.execute(statement, values)
+        if replayed > self._noted and (rows or replayed):
+            connection.execute(_NOTE_START, (self.session, replayed, time.time()))
+            self._noted = replayed
+        connection.commit()
+
+    def _next_batch(self) -> list[_Row]:
         """Wait for a first row, then take what arrives within a few milliseconds."""
         batch = [self._queue.get()]
         deadline = time.monotonic() + _BATCH_SECONDS
@@ -270,9 +317,7 @@ class Journal:
         return batch
 
     @staticmethod
-    def _settle(
-        rows: list[tuple[str, tuple[Any, ...], asyncio.Future[None] | None]], error: Exception | None
-    ) -> None:
+    def _settle(rows: list[_Row], error: Exception | None) -> None:
         """Wake the waiters, one call into each event loop a batch."""
         waiting = [future for _, _, future in rows if future is not None]
         if not waiting:

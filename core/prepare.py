@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 
 from synth.config import DataSource, FlowFile, Scratch
@@ -34,8 +36,23 @@ async def prepare_folders(flow: FlowFile, path: Path, progress: Progress) -> dic
         if isinstance(spec.model, Scratch):
             folders[role] = await _scratch(spec.model, flow, path, progress)
         else:
-            folders[role] = await asyncio.to_thread(_resolve, str(spec.model))
+            folders[role] = await _aside(_resolve, str(spec.model))
     return folders
+
+
+async def _aside(work: Callable[[str], Path], name: str) -> Path:
+    """Run `work` in a thread that nobody waits for: an interrupt need not sit a download out."""
+    done: Future[Path] = Future()
+    done.set_running_or_notify_cancel()
+
+    def run() -> None:
+        try:
+            done.set_result(work(name))
+        except Exception as error:  # raised again where it is waited for
+            done.set_exception(error)
+
+    threading.Thread(target=run, name=f"fetching {name}", daemon=True).start()
+    return await asyncio.wrap_future(done)
 
 
 def _resolve(name: str) -> Path:

@@ -7,6 +7,8 @@ teachers and students.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import os
 import time
@@ -21,19 +23,23 @@ from synth.curation import Curated, curate, token_counter, write_dataset
 from synth.data import normalise
 from synth.engine.flow import Flow, FlowParams
 from synth.engine.folder import RunFolder
+from synth.engine.replay import attach, take_over, untrained
 from synth.engine.session import Session
-from synth.errors import SynthError, TrainError
+from synth.engine.tuning import many_connections, quiet_gc
+from synth.errors import RunError, SynthError, TrainError
 from synth.flows import load_flow_module
 from synth.flows.answering import exam_graph, question_seeds
 from synth.gate import Decision, decide
 from synth.journal import Journal
 from synth.prepare import prepare_folders
 from synth.progress import Progress
+from synth.recording import Recording
 from synth.records import Judged
 from synth.report import write_report
 from synth.students.card import add_evaluation
 from synth.students.job import TrainJob, TrainResult
 from synth.students.launch import train
+from synth.teachers.replay import ReplayTeam
 from synth.teachers.team import Team
 
 __all__ = ["Champion", "run"]
@@ -55,10 +61,17 @@ class Champion:
 
 
 async def run(
-    loaded: Loaded, folder: RunFolder, progress: Progress, *, fresh: bool = False
+    loaded: Loaded,
+    folder: RunFolder,
+    progress: Progress,
+    *,
+    fresh: bool = False,
+    replay: Path | None = None,
 ) -> list[Decision]:
     """Run all rounds of a flow file, or go on where they stopped. Returns the gates' decisions.
 
+    `replay` is the folder of a run whose journal answers in the place of all models. A run
+    begun so goes on without it, too: with models, for what that journal does not have.
     Raises `SynthError` where it cannot go on; whatever was finished is kept.
     """
     folder.open(fresh)
@@ -66,23 +79,47 @@ async def run(
         folder.settle(loaded.resolved())
         journal = Journal(folder.journal)
         try:
-            return await _with_models(loaded, folder, journal, progress)
+            return await _noted(loaded, folder, journal, progress, replay)
         finally:
             journal.close()
     finally:
         folder.close()
 
 
-async def _with_models(
-    loaded: Loaded, folder: RunFolder, journal: Journal, progress: Progress
+async def _noted(
+    loaded: Loaded, folder: RunFolder, journal: Journal, progress: Progress, replay: Path | None
 ) -> list[Decision]:
-    flow_file = loaded.flow
-    assert isinstance(loaded.params, FlowParams)
+    """The run, with its start and its end noted in the journal."""
     _note_start(journal, folder)
-    folders = await prepare_folders(flow_file, loaded.path, progress)
-    lora = flow_file.train.lora
-    team = Team(
-        flow_file.models,
+    try:
+        recording = attach(journal, folder, replay)
+        team = await _team(loaded, folder, journal, progress, recording if replay else None)
+        decisions = await _with_team(loaded, folder, journal, progress, team, recording)
+    except (SynthError, asyncio.CancelledError) as error:
+        # On a full disk this cannot be written either, and the first error is the one to see.
+        with contextlib.suppress(RunError, OSError):
+            journal.set_meta("state", "stopped")
+            folder.event("stopped", error=error.what if isinstance(error, SynthError) else "interrupted")
+            await journal.flush()
+        raise
+    journal.set_meta("state", "finished")
+    folder.event("finished")
+    await journal.flush()
+    write_report(folder.path)
+    return decisions
+
+
+async def _team(
+    loaded: Loaded, folder: RunFolder, journal: Journal, progress: Progress, recording: Recording | None
+) -> Team:
+    """Who plays the roles: models, whose weights are fetched now, or a recording."""
+    models = loaded.flow.models
+    if recording is not None:
+        return ReplayTeam(models, journal, recording)
+    folders = await prepare_folders(loaded.flow, loaded.path, progress)
+    lora = loaded.flow.train.lora
+    return Team(
+        models,
         journal,
         folder.path,
         lora=lora is not None,
@@ -90,10 +127,22 @@ async def _with_models(
         folders=folders,
         say=progress.log,
     )
+
+
+async def _with_team(
+    loaded: Loaded,
+    folder: RunFolder,
+    journal: Journal,
+    progress: Progress,
+    team: Team,
+    recording: Recording | None,
+) -> list[Decision]:
+    assert isinstance(loaded.params, FlowParams)
     try:
+        many_connections()
         await team.start()
         session = Session(
-            flow=flow_file,
+            flow=loaded.flow,
             params=loaded.params,
             folder=folder,
             journal=journal,
@@ -101,19 +150,12 @@ async def _with_models(
             progress=progress,
             path=loaded.path,
         )
-        decisions = await _rounds(session, load_flow_module(flow_file.flow), team)
-    except SynthError as error:
-        journal.set_meta("state", "stopped")
-        folder.event("stopped", error=error.what)
-        await journal.flush()
-        raise
+        quiet_gc()
+        return await _rounds(session, load_flow_module(loaded.flow.flow), team, recording)
     finally:
         await team.aclose()
-    journal.set_meta("state", "finished")
-    folder.event("finished")
-    await journal.flush()
-    write_report(folder.path)
-    return decisions
+        if recording is not None:
+            recording.close()
 
 
 def _note_start(journal: Journal, folder: RunFolder) -> None:
@@ -126,12 +168,14 @@ def _note_start(journal: Journal, folder: RunFolder) -> None:
     folder.event("started", pid=os.getpid(), version=__version__)
 
 
-async def _rounds(session: Session, flow: Flow, team: Team) -> list[Decision]:
+async def _rounds(
+    session: Session, flow: Flow, team: Team, recording: Recording | None
+) -> list[Decision]:
     champion = Champion(0, team.models["student"].weights, team.models["student"].served, None)
     decisions = []
     for number in range(1, session.flow.rounds + 1):
         session.round = number
-        decision, challenger = await _round(session, flow, team, champion)
+        decision, challenger = await _round(session, flow, team, champion, recording)
         decisions.append(decision)
         if decision.decision == "promote":
             champion = challenger
@@ -142,12 +186,16 @@ async def _rounds(session: Session, flow: Flow, team: Team) -> list[Decision]:
     return decisions
 
 
-async def _round(session: Session, flow: Flow, team: Team, champion: Champion) -> tuple[Decision, Champion]:
+async def _round(
+    session: Session, flow: Flow, team: Team, champion: Champion, recording: Recording | None
+) -> tuple[Decision, Champion]:
     folder = session.folder.round(session.round)
     _write_plan(session, folder, champion)
     before = await _exam(session, "before")
     curated = await _make_data(session, flow, team)
-    result = await _train(session, team, champion, len(curated.samples))
+    result = _trained(session, team, champion, recording) or await _train(
+        session, team, champion, len(curated.samples)
+    )
     challenger = Champion(session.round, result.weights, f"student-{session.round}", result.output)
     await team.check()
     session.begin("serve")
@@ -208,7 +256,7 @@ async def _make_data(session: Session, flow: Flow, team: Team) -> Curated:
         curated = curate(
             samples,
             held_out=held_out,
-            count_tokens=token_counter(team.folder("student")),
+            count_tokens=token_counter(_tokenizer(session, team)),
             token_budget=budget.train_tokens,
             limit=session.params.examples,
             seed=session.flow.seed,
@@ -242,8 +290,41 @@ async def _make_data(session: Session, flow: Flow, team: Team) -> Curated:
     return curated
 
 
+def _tokenizer(session: Session, team: Team) -> Path:
+    """Folder with the student's tokenizer: the run's own, so that it can be replayed without weights."""
+    kept = session.folder.path / "tokenizer.json"
+    if not kept.exists():
+        RunFolder.write(kept, (team.folder("student") / kept.name).read_bytes())
+    return kept.parent
+
+
 def _held(session: Session, name: str) -> Sequence[Any]:
     return session.questions(name) if name in session.flow.data else ()
+
+
+def _trained(
+    session: Session, team: Team, champion: Champion, recording: Recording | None
+) -> TrainResult | None:
+    """The recorded training where the recorded run did the same, or None where there are models
+    to do it with. Raises `RunError` where there are none."""
+    if recording is None:
+        return None
+    folder, recorded = session.folder.round(session.round), recording.round(session.round)
+    settings = session.flow.train.model_dump(mode="json")
+    why = untrained(recorded, folder / "data" / "train.jsonl", settings, champion.weights)
+    if why and team.live:
+        return None
+    if why:
+        raise RunError(
+            f"the training of round {session.round} cannot be replayed: {why}; "
+            f"the data for it are written, in {folder / 'data'}",
+            recording.cure,
+        )
+    result = TrainResult.model_validate_json(take_over(recorded, folder).read_bytes())
+    result = result.model_copy(update={"output": folder / "student"})
+    session.begin("train")
+    session.finish("train", {**result.model_dump(mode="json"), "replayed": str(recorded)})
+    return result
 
 
 async def _train(session: Session, team: Team, champion: Champion, examples: int) -> TrainResult:

@@ -20,7 +20,16 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from synth.errors import RunError
 from synth.journal import StageRow
 
-__all__ = ["CallTotals", "JournalView", "Part", "read_journal", "read_json", "read_lines", "read_yaml"]
+__all__ = [
+    "CallTotals",
+    "JournalView",
+    "Part",
+    "open_readonly",
+    "read_journal",
+    "read_json",
+    "read_lines",
+    "read_yaml",
+]
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -33,9 +42,13 @@ class Part(BaseModel):
 
 @dataclass(frozen=True)
 class CallTotals:
-    """The calls of one stage (`round/name`), added up; `last` is when the last was answered."""
+    """The calls one agent made of one model in one stage (`round/name`), added up; `last` is
+    when the last was answered."""
 
     stage: str
+    agent: str
+    role: str
+    model: str
     calls: int
     prompt_tokens: int
     completion_tokens: int
@@ -62,7 +75,7 @@ def read_journal(path: Path) -> JournalView:
     if not path.is_file():
         return JournalView()
     try:
-        connection = _open(path)
+        connection = open_readonly(path)
         try:
             return _view(connection)
         finally:
@@ -74,9 +87,12 @@ def read_journal(path: Path) -> JournalView:
         ) from error
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    """A read-only connection. In a folder that cannot be written SQLite has no place for
-    the index of its log; then the file is read as it lies."""
+def open_readonly(path: Path) -> sqlite3.Connection:
+    """A connection that reads a journal, whoever else has it open. Raises `sqlite3.Error`.
+
+    In a folder that cannot be written SQLite has no place for the index of its log; then
+    the file is read as it lies.
+    """
     uri = path.resolve().as_uri()
     connection = sqlite3.connect(f"{uri}?mode=ro", uri=True, timeout=30)
     try:
@@ -93,13 +109,11 @@ def _view(connection: sqlite3.Connection) -> JournalView:
     def rows(table: str, query: str) -> list[tuple[Any, ...]]:
         return connection.execute(query).fetchall() if table in tables else []
 
-    stages = rows(
-        "stages", "SELECT round, name, status, started, finished, info FROM stages ORDER BY started"
-    )
+    stages = rows("stages", "SELECT round, name, status, started, finished, info FROM stages ORDER BY rowid")
     calls = rows(
         "calls",
-        "SELECT stage, COUNT(*), SUM(prompt_tokens), SUM(completion_tokens), SUM(seconds), MAX(at)"
-        " FROM calls GROUP BY stage",
+        "SELECT stage, agent, role, model, COUNT(*), SUM(prompt_tokens), SUM(completion_tokens),"
+        " SUM(seconds), MAX(at) FROM calls GROUP BY stage, agent, role, model",
     )
     results = rows("results", "SELECT stage, COUNT(*), SUM(kept), SUM(rejected) FROM results GROUP BY stage")
     return JournalView(

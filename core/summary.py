@@ -13,8 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, RootModel
+from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 
+from synth.config.flowfile import ModelSpec, Prices
+from synth.cost import Ledger, Tariff, ledger, worked
 from synth.errors import RunError
 from synth.excerpts import AnswerChange, Excerpt, Score, answers, kept_samples, rejections
 from synth.gate import Decision
@@ -49,7 +51,7 @@ class StageSummary(Part):
     status: str
     """`running`, `done`, `failed`, or `stopped`: it was running when the run ended."""
     seconds: float | None = None
-    """Wall time from its first start to its end; unknown for one that was stopped."""
+    """Time at work over all its starts; unknown for one of an older run that was stopped."""
     items: int | None = None
     kept: int | None = None
     rejected: int | None = None
@@ -152,7 +154,9 @@ class RunSummary(Part):
     prompt_tokens: int
     completion_tokens: int
     seconds: float
-    """Sum of the stages' wall times."""
+    """Sum of the stages' times."""
+    cost: Ledger = Ledger()
+    """Calls, tokens, GPU time and money by round, stage and agent."""
     warnings: list[str] = Field(default_factory=list)
     """Files that are there but could not be read."""
 
@@ -192,8 +196,28 @@ def summarize(folder: Path) -> RunSummary:
         prompt_tokens=sum(c.prompt_tokens for c in journal.calls),
         completion_tokens=sum(c.completion_tokens for c in journal.calls),
         seconds=sum(s.seconds or 0.0 for r in rounds for s in r.stages),
+        cost=ledger(journal, _tariff(flow, journal, warnings), sum(r.samples for r in rounds)),
         warnings=warnings,
     )
+
+
+class _Priced(BaseModel):
+    """The parts of a resolved flow file that a bill needs."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    prices: Prices = Prices()
+    models: dict[str, ModelSpec] = Field(default_factory=dict)
+
+
+def _tariff(flow: dict[str, Any], journal: JournalView, warnings: list[str]) -> Tariff:
+    """The run's prices, and the GPUs it noted; without prices where the flow file cannot be read."""
+    try:
+        priced = _Priced.model_validate(flow)
+    except ValidationError as error:
+        warnings.append(f"flow.yaml: {error.errors(include_url=False)[0]['msg']}")
+        priced = _Priced()
+    return Tariff.of(priced.prices, priced.models, int(journal.meta.get("gpus", "0")))
 
 
 def _state(meta: dict[str, str]) -> State:
@@ -252,26 +276,27 @@ def _round(path: Path, number: int, journal: JournalView, state: State, warnings
 def _stages(number: int, rows: list[StageRow], journal: JournalView, state: State) -> list[StageSummary]:
     """The round's stages in the order they began. A stage still at work has its counts
     from the results stored so far."""
-    totals = {c.stage: c for c in journal.calls}
     stages = []
     for row in rows:
         key = f"{number}/{row.name}"
         running = row.status == "running"
-        end = row.finished if not running else time.time() if state == "running" else None
+        seconds = worked(journal, row)
+        if seconds is None and state == "running":
+            seconds = max(0.0, time.time() - row.started)
         seeds, kept, rejected = journal.results.get(key, (None, None, None))
-        calls = totals.get(key)
+        calls = [c for c in journal.calls if c.stage == key]
         stages.append(
             StageSummary(
                 name=row.name,
                 status="stopped" if running and state != "running" else row.status,
-                seconds=None if end is None else max(0.0, end - row.started),
+                seconds=seconds,
                 items=row.info.get("items", seeds),
                 kept=row.info.get("kept", kept),
                 rejected=row.info.get("rejected", rejected),
-                calls=calls.calls if calls else 0,
-                prompt_tokens=calls.prompt_tokens if calls else 0,
-                completion_tokens=calls.completion_tokens if calls else 0,
-                call_seconds=calls.seconds if calls else 0.0,
+                calls=sum(c.calls for c in calls),
+                prompt_tokens=sum(c.prompt_tokens for c in calls),
+                completion_tokens=sum(c.completion_tokens for c in calls),
+                call_seconds=sum(c.seconds for c in calls),
                 error=str(row.info.get("error", "")),
             )
         )

@@ -15,6 +15,10 @@ from synth.records import content_id
 
 __all__ = ["TrainJob", "TrainResult", "digest", "weights_digest", "write_file"]
 
+ASIDE: dict[str, Any] = {name: True for name in ("data", "output", "work", "adapter", "name")}
+ASIDE["train"] = {"threads", "save_steps"}
+"""What of a job has no part in the weights, or has it by its content."""
+
 
 class TrainResult(BaseModel):
     """What a finished training says of itself; `train/result.json`."""
@@ -99,7 +103,7 @@ class TrainJob(BaseModel):
 
         Raises `DataError` if the data cannot be read.
         """
-        settings = self.model_dump(mode="json", exclude={"data", "output", "work", "adapter", "name"})
+        settings = self.model_dump(mode="json", exclude=ASIDE)
         adapter = weights_digest(self.adapter) if self.adapter else ""
         try:
             return content_id([settings, adapter, digest([self.data])])

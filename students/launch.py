@@ -69,9 +69,15 @@ async def build_scratch(
 async def _run(module: str, job: TrainJob, on_progress: OnProgress | None) -> TrainResult:
     if done := job.finished():
         return done
-    for old in (job.report, job.error):
-        old.unlink(missing_ok=True)
-    write_file(job.file, job.model_dump_json(indent=2))
+    try:
+        for old in (job.report, job.error):
+            old.unlink(missing_ok=True)
+        write_file(job.file, job.model_dump_json(indent=2))
+    except OSError as error:
+        raise TrainError(
+            f"preparing the training in {job.work}: {error}",
+            "make the folder writable, with space left on its disk",
+        ) from error
     tail = LogTail(job.log)
     process = await _start(_command(module, job.file), job.printed)
     ended = asyncio.create_task(process.wait())

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from synth.errors import EndpointError
+from synth.errors import EndpointError, SynthError
 
 __all__ = ["Breaker"]
 
@@ -15,7 +15,8 @@ class Breaker:
     """Opens after `after` unanswered calls in a row; a probe closes it when the endpoint is back.
 
     `probe` returns whether the endpoint answers; `say` is told, in a sentence, what happens.
-    After `patience` seconds without an answer, waiting calls raise `EndpointError`.
+    After `patience` seconds without an answer, waiting calls raise `EndpointError`; at once
+    if `check` raises, because the server's process has died.
     """
 
     def __init__(
@@ -26,6 +27,7 @@ class Breaker:
         after: int = 8,
         patience: float = 600.0,
         every: float = 2.0,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = name
         self._probe = probe
@@ -33,11 +35,12 @@ class Breaker:
         self._after = after
         self._patience = patience
         self._every = every
+        self._check = check
         self._failures = 0
         self._closed = asyncio.Event()
         self._closed.set()
         self._watch: asyncio.Task[None] | None = None
-        self._lost: EndpointError | None = None
+        self._lost: SynthError | None = None
 
     async def ready(self) -> None:
         """Return when calls may be sent. Raises `EndpointError` once patience has run out."""
@@ -67,6 +70,12 @@ class Breaker:
     async def _wait_for_return(self) -> None:
         opened = time.monotonic()
         while time.monotonic() - opened < self._patience:
+            try:
+                self._check()
+            except SynthError as error:  # its process is dead: there is nothing to wait for
+                self._lost = error
+                self._closed.set()
+                return
             await asyncio.sleep(self._every)
             if await self._probe():
                 self._say(f"{self.name} answers again after {time.monotonic() - opened:.0f} s")

@@ -9,10 +9,10 @@ from collections.abc import Callable
 import aiohttp
 from yarl import URL
 
-from synth.chat import CallFailed, Reply, Request
+from synth.chat import CallFailed, Leaving, Reply, Request
 from synth.errors import EndpointError
 from synth.teachers.breaker import Breaker
-from synth.teachers.limit import Limit
+from synth.teachers.limit import Limit, Outcome
 from synth.teachers.retry import with_retries
 from synth.teachers.wire import Refused, Transient, body_of, failure_of, replies_of
 
@@ -36,46 +36,83 @@ class HttpEndpoint:
         say: Callable[[str], None] = lambda text: None,
         patience: float = 600.0,
         probe_every: float = 2.0,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self._url = URL(f"{self.base_url}/chat/completions")
         self.limit = Limit(concurrency)
-        self.breaker = Breaker(self.base_url, self.answers, say, patience=patience, every=probe_every)
+        self._say = say
+        self._guided = True
+        self.breaker = Breaker(
+            self.base_url, self.answers, say, patience=patience, every=probe_every, check=check
+        )
         self._headers = {"Content-Type": "application/json"}
         if api_key:
             self._headers["Authorization"] = f"Bearer {api_key}"
         self._timeout = aiohttp.ClientTimeout(total=timeout, sock_connect=min(30.0, timeout))
         self._session: aiohttp.ClientSession | None = None
 
-    async def chat(self, request: Request, model: str, n: int, first: int, name: str) -> list[Reply]:
+    @property
+    def width(self) -> int:
+        """Calls it takes at once, as far as is known by now."""
+        return self.limit.width
+
+    async def chat(
+        self, request: Request, model: str, n: int, first: int, name: str, leaving: Leaving | None = None
+    ) -> list[Reply]:
         """`n` samples in one request. Raises `CallFailed`, or `EndpointError` if all is lost.
 
-        `name` goes along as X-Request-Id, so that a server's log can be held against the journal.
+        `name` goes along as X-Request-Id, so that a server's log can be held against the journal;
+        `leaving` is awaited when the request has its place and is about to go.
+        An empty answer is asked for once more, as the same sample: it is either a hiccup, or it
+        comes again and is what the model has to say.
         """
-        body = body_of(request, model, n, first)
-        headers = {"X-Request-Id": name}
-
-        async def send() -> list[Reply]:
-            await self.breaker.ready()
-            await self.limit.enter()
-            pressed = False
-            try:
-                return await self._post(body, headers, n)
-            except Transient as error:
-                pressed = error.kind in ("http-429", "http-503")
-                raise
-            finally:
-                self.limit.leave_pressed() if pressed else self.limit.leave()
-
+        guided = self._guided
         try:
-            return await with_retries(send)
+            replies = await self._ask(request, model, n, first, name, leaving)
+            if not any(reply.text or reply.truncated for reply in replies):
+                replies = await self._ask(request, model, n, first, name, leaving)
+            return replies
         except Refused as error:
             if error.fatal:
                 raise EndpointError(
                     f"{self.base_url} refuses calls for model {model!r}: {error}",
                     "check base_url (it ends in /v1), the model's served name and the key's variable",
                 ) from error
-            raise CallFailed(error.kind, error.detail) from error
+            if guided and request.schema is not None and _about_schema(error):
+                if self._guided:
+                    self._guided = False
+                    self._say(f"{self.base_url} takes no schema; answers are checked when they are here")
+                return await self.chat(request, model, n, first, name, leaving)
+            raise CallFailed(error.kind, error.detail, raw=error.detail) from error
+
+    async def _ask(
+        self, request: Request, model: str, n: int, first: int, name: str, leaving: Leaving | None
+    ) -> list[Reply]:
+        """Send until an answer comes or the retries are used up. Raises `CallFailed` or `Refused`."""
+        body = body_of(request, model, n, first, self._guided)
+        headers = {"X-Request-Id": name}
+
+        async def send() -> list[Reply]:
+            await self.limit.enter()
+            sent = time.monotonic()
+            outcome: Outcome = "failed"
+            try:
+                await self.breaker.ready()
+                if leaving is not None:
+                    await leaving()
+                sent = time.monotonic()
+                replies = await self._post(body, headers, n)
+                outcome = "answered"
+                return replies
+            except Transient as error:
+                if error.kind in ("http-429", "http-503", "timeout"):
+                    outcome = "refused"
+                raise
+            finally:
+                self.limit.leave(sent, outcome)
+
+        return await with_retries(send)
 
     async def _post(self, body: bytes, headers: dict[str, str], n: int) -> list[Reply]:
         """Send once. Every outcome but an answer is a `Transient` or `Refused`."""
@@ -87,11 +124,11 @@ class HttpEndpoint:
                 self.breaker.answered()
                 if response.status != 200:
                     raise failure_of(response.status, response.headers, raw)
-        except TimeoutError as error:
-            raise Transient("timeout", f"no answer within {self._timeout.total:g} s") from error
-        except aiohttp.ClientConnectorError as error:
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             self.breaker.unanswered(str(error))
             raise Transient("connection", str(error), down=True) from error
+        except TimeoutError as error:
+            raise Transient("timeout", f"no answer within {self._timeout.total:g} s") from error
         except (aiohttp.ClientError, ConnectionError) as error:
             raise Transient("connection", f"{type(error).__name__}: {error}") from error
         return replies_of(raw, n, time.perf_counter() - started)
@@ -137,3 +174,11 @@ class HttpEndpoint:
         if self._session is not None:
             await self._session.close()
             await asyncio.sleep(0)
+
+
+def _about_schema(error: Refused) -> bool:
+    """Whether a 400 is about structured output, which not every endpoint has."""
+    said = error.detail.lower()
+    return error.kind == "http-400" and any(
+        sign in said for sign in ("response_format", "json_schema", "guided")
+    )

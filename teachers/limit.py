@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from math import ceil, floor
 from typing import Literal
 
 __all__ = ["Limit", "Outcome"]
@@ -39,11 +40,11 @@ class Limit:
         self.pinned = pinned is not None
         self.steered = False
         """Whether something else moves the width; answers a second are then no signal."""
-        self.width = float(pinned or _START)
+        self.width = pinned or _START
         self.in_flight = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._factor = 2.0
-        self._settled: tuple[float, float] | None = None
+        self._settled: tuple[int, float] | None = None
         """Width and answers a second before the trial under way, None between trials."""
         self._rest = self._patience = 1
         self._restart()
@@ -53,11 +54,11 @@ class Limit:
         """Calls waiting for their turn here."""
         return len(self._waiting)
 
-    async def enter(self) -> float:
-        """Wait for a place. Returns the time it was given at, to be handed to `leave`."""
+    async def enter(self) -> None:
+        """Wait for a place."""
         if self.in_flight < self.width and not self._waiting:
             self.in_flight += 1
-            return time.monotonic()
+            return
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(place)
         try:
@@ -66,18 +67,23 @@ class Limit:
             if place.done() and not place.cancelled():
                 self._release()
             raise
-        return time.monotonic()
 
-    def leave(self, entered: float, outcome: Outcome) -> None:
-        """Give the place back and learn from how the call went; may move the width."""
-        if not self.pinned and entered >= self._began and outcome != "failed":
-            self._learn(time.monotonic() - entered, outcome)
+    def leave(self, sent: float, outcome: Outcome) -> None:
+        """Give the place back and learn from how the call went; may move the width.
+
+        `sent` is when the call went out, on the monotonic clock.
+        """
+        if not self.pinned and sent >= self._began and outcome != "failed":
+            self._learn(time.monotonic() - sent, outcome)
         self._release()
 
-    def resize(self, width: float) -> None:
-        """Set the width, within its bounds; a pinned one stays."""
+    def scale(self, factor: float) -> None:
+        """Change the width, by one call at least and within its bounds; a pinned one stays."""
+        self._resize(ceil(self.width * factor) if factor > 1 else floor(self.width * factor))
+
+    def _resize(self, width: int) -> None:
         if not self.pinned:
-            self.width = min(float(_MOST), max(1.0, width))
+            self.width = min(_MOST, max(1, width))
             self._restart()
             self._wake()
 
@@ -90,20 +96,20 @@ class Limit:
             return
         self._answered += 1
         self._seconds += seconds
-        if not self.steered and self._answered + self._refused >= enough:
+        if self._answered + self._refused >= enough:
             self._judge()
 
     def _give_way(self) -> None:
         """Too many were refused: narrow at once, and be slow to try more again."""
-        self._end_trial(failed=True)
+        self._end_trial()
         self._factor = _STEP
-        self.resize(self.width * (1 - _TOLERATED))
+        self.scale(1 - _TOLERATED)
 
     def _judge(self) -> None:
         """Enough calls came back: end the trial under way, or begin one."""
         share = self._answered / (self._answered + self._refused)
         rate = share * self.width / max(1e-6, self._seconds / self._answered)
-        if not self._waiting:  # the gate held nothing back, so its width explains nothing
+        if self.steered or not self._waiting:  # what the gate did not hold back, its width does not explain
             self._restart()
         elif self._settled is None:
             self._rest -= 1
@@ -115,19 +121,17 @@ class Limit:
                 self._patience = max(1, self._patience // 2)
                 self._try(rate)
             else:
-                self._end_trial(failed=True)
+                self._end_trial()
                 self._factor = _STEP if self._factor < 1 else 1 / _STEP
-                self.resize(width)
+                self._resize(width)
 
     def _try(self, rate: float) -> None:
         self._settled = (self.width, rate)
-        self.resize(self.width * self._factor)
+        self.scale(self._factor)
 
-    def _end_trial(self, failed: bool) -> None:
+    def _end_trial(self) -> None:
         self._settled = None
-        if failed:
-            self._patience = min(_REST_MOST, 2 * self._patience)
-        self._rest = self._patience
+        self._rest = self._patience = min(_REST_MOST, 2 * self._patience)
 
     def _restart(self) -> None:
         """Forget the calls seen so far: those sent from now on tell of the present width."""

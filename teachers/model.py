@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from functools import lru_cache
 from typing import Any, Protocol
 
 import orjson
 
-from synth.chat import Reply, Request, call_key
+from synth.chat import CallFailed, Leaving, Reply, Request, call_key
 from synth.journal import CallRow, Journal
 from synth.records import Sampling
 
@@ -18,7 +19,14 @@ __all__ = ["Endpoint", "Model"]
 class Endpoint(Protocol):
     """What answers calls: `HttpEndpoint` or `ProgramEndpoint`."""
 
-    async def chat(self, request: Request, model: str, n: int, first: int, name: str) -> list[Reply]: ...
+    @property
+    def width(self) -> int: ...
+
+    async def chat(
+        self, request: Request, model: str, n: int, first: int, name: str, leaving: Leaving | None = None
+    ) -> list[Reply]:
+        """`n` samples from `first` on, under `name`; `leaving` is awaited before the request goes."""
+        ...
 
     async def aclose(self) -> None: ...
 
@@ -48,6 +56,11 @@ class Model:
         """Version of the weights that answer now."""
         return self._weights
 
+    @property
+    def width(self) -> int:
+        """Calls the endpoint takes at once, as far as is known by now."""
+        return self.endpoint.width
+
     def become(self, served: str, weights: str) -> None:
         """From now on other weights answer, under this name on the wire."""
         self.served = served
@@ -66,6 +79,7 @@ class Model:
                 await other
         found = [self._journal.find(key) for key in keys]
         if None not in found:
+            self._journal.replayed += n
             return [_reply_of(raw, key) for raw, key in zip(found, keys, strict=True) if raw is not None]
         return await self._pay(request, keys, found, first)
 
@@ -75,16 +89,14 @@ class Model:
         """Ask for the samples from the first missing one on, and journal them."""
         start = found.index(None)
         missing = keys[start:]
+        self._journal.replayed += start
         done = asyncio.get_running_loop().create_future()
         for key in missing:
             self._asking[key] = done
         try:
-            await asyncio.gather(*(self._journal.intend(key) for key in missing))
-            fresh = await self.endpoint.chat(
-                request, self.served, len(missing), first + start, missing[0].hex()
-            )
-            await asyncio.gather(
-                *(self._write(request, key, reply) for key, reply in zip(missing, fresh, strict=True))
+            fresh = await self._send(request, missing, first + start)
+            await _together(
+                [self._write(request, key, reply) for key, reply in zip(missing, fresh, strict=True)]
             )
         finally:
             for key in missing:
@@ -93,6 +105,25 @@ class Model:
         return [_reply_of(raw, key) for raw, key in zip(found[:start], keys, strict=False) if raw] + [
             _named(reply, key) for reply, key in zip(fresh, missing, strict=True)
         ]
+
+    async def _send(self, request: Request, keys: list[bytes], first: int) -> list[Reply]:
+        """Ask the endpoint; that the request leaves, and that it had no answer, is journaled too."""
+        left = False
+
+        async def leaving() -> None:
+            nonlocal left
+            if not left:
+                left = True
+                await _together([self._journal.intend(key) for key in keys])
+
+        name = keys[0].hex()
+        try:
+            return await self.endpoint.chat(request, self.served, len(keys), first, name, leaving)
+        except CallFailed as error:
+            if left:
+                story = error.kind, error.detail, error.attempts, error.raw
+                await _together([self._journal.fail(key, *story) for key in keys])
+            raise
 
     async def _write(self, request: Request, key: bytes, reply: Reply) -> None:
         asked: dict[str, Any] = {
@@ -118,6 +149,14 @@ class Model:
                 seconds=reply.seconds,
             )
         )
+
+
+async def _together(work: list[Coroutine[Any, Any, None]]) -> None:
+    """Wait for all of them; one alone, the usual case, is spared a task of its own."""
+    if len(work) == 1:
+        await work[0]
+    else:
+        await asyncio.gather(*work)
 
 
 def _reply_of(raw: bytes, key: bytes) -> Reply:

@@ -51,7 +51,7 @@ class Pressure:
             await asyncio.sleep(self._every)
             try:
                 self.look(await self._metrics())
-            except Exception:  # noqa: BLE001, S112 (a look that fails is a look missed; calls have their own errors)
+            except Exception:  # a look that fails is a look missed; calls have errors of their own
                 continue
 
     def look(self, seen: Mapping[str, float]) -> None:
@@ -63,10 +63,10 @@ class Pressure:
         if preempted:
             self._narrow(0.8)
         elif running and waiting > max(4.0, _QUEUE * running):
-            self._narrow(min(1.0, _KEPT * running / (running + waiting)))
+            self._narrow(_KEPT * running / (running + waiting))
         elif not waiting and seen["kv_cache_usage_perc"] < _FULL and self._limit.queued:
-            self._limit.resize(self._limit.width * self._step)
+            self._limit.scale(self._step)
 
     def _narrow(self, factor: float) -> None:
         self._step = _STEP
-        self._limit.resize(self._limit.width * factor)
+        self._limit.scale(factor)

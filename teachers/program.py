@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from synth.chat import CallFailed, Reply, Request
+from synth.chat import CallFailed, Leaving, Reply, Request
 from synth.errors import ModelError
 from synth.records import Message
 
@@ -38,12 +38,19 @@ class ProgramEndpoint:
     samples this is, so that it may vary its answer.
     """
 
+    width = 0
+    """A program has no queue: how many calls it takes at once does not matter."""
+
     def __init__(self, program: Program) -> None:
         self._program = program
         self._numbered = "sample" in inspect.signature(program).parameters
 
-    async def chat(self, request: Request, model: str, n: int, first: int, name: str) -> list[Reply]:
+    async def chat(
+        self, request: Request, model: str, n: int, first: int, name: str, leaving: Leaving | None = None
+    ) -> list[Reply]:
         """Raises `CallFailed` with the program's own error."""
+        if leaving is not None:
+            await leaving()
         return [await self._one(request.messages, index) for index in range(first, first + n)]
 
     async def _one(self, messages: list[Message], index: int) -> Reply:

@@ -10,6 +10,8 @@ __all__ = ["first_error", "tail"]
 
 TAIL_BYTES = 1 << 16
 LONGEST_LINE = 300
+# What native libraries print when a process ends in any way but the best.
+NOISE = re.compile(r"(nanobind: | - leaked | - \.\.\. skipped remainder|See https://nanobind)")
 # (EngineCore pid=12) ERROR 01-31 10:00:00 [core.py:15] torch.SomeError: what happened
 ERROR = re.compile(
     r"^(?:\(\w+[^)]*\) )?(?:ERROR [\d-]+ [\d:]+ \[[^]]*\] )?"
@@ -19,14 +21,15 @@ ERROR = re.compile(
 
 
 def tail(log: Path, start: int, lines: int) -> list[str]:
-    """The last lines after byte `start` that are not blank, long ones cut."""
+    """The last lines after byte `start` that say something, long ones cut."""
     if not log.is_file():
         return []
     with log.open("rb") as file:
         end = file.seek(0, os.SEEK_END)
         file.seek(max(start, end - TAIL_BYTES))
         text = file.read().decode("utf-8", errors="replace")
-    return [line[:LONGEST_LINE] for line in text.splitlines() if line.strip()][-lines:]
+    said = [line for line in text.splitlines() if line.strip() and not NOISE.match(line)]
+    return [line[:LONGEST_LINE] for line in said[-lines:]]
 
 
 def first_error(log: Path, start: int) -> str | None:

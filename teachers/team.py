@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from synth.config import ModelSpec, Scratch
-from synth.errors import EndpointError, ModelError
+from synth.errors import EndpointError, ModelError, ServerError
 from synth.journal import Journal
 from synth.teachers.http import HttpEndpoint
 from synth.teachers.model import Model
 from synth.teachers.models import weights_version
+from synth.teachers.pressure import Pressure
 from synth.teachers.program import ProgramEndpoint, load_program
 from synth.teachers.vllm import VllmServer
+from synth.teachers.vllm_control import metrics
 
-__all__ = ["Team"]
+__all__ = ["Team", "title"]
 
 
 class Team:
@@ -24,6 +27,9 @@ class Team:
     `folders` maps locally served roles to their weights; `lora` says whether students come
     as adapters of rank `rank`; `say` is told what happens, in sentences.
     """
+
+    live = True
+    """Whether there are models behind the roles, to train and to serve."""
 
     def __init__(
         self,
@@ -46,6 +52,7 @@ class Team:
         self._say = say
         self._servers: dict[Path, VllmServer] = {}
         self._endpoints: list[HttpEndpoint] = []
+        self._watches: list[Pressure] = []
 
     async def start(self) -> None:
         """Start what has to be started and check that every role is served."""
@@ -90,6 +97,8 @@ class Team:
 
     async def aclose(self) -> None:
         """Close connections, stop servers."""
+        for watch in self._watches:
+            await watch.aclose()
         for endpoint in self._endpoints:
             await endpoint.aclose()
         for server in self._servers.values():
@@ -110,6 +119,7 @@ class Team:
                 f"{spec.base_url} does not serve {name!r}",
                 f"it serves: {', '.join(sorted(served)[:10])}",
             )
+        await self._steer(endpoint, partial(metrics, endpoint.base_url.removesuffix("/v1")))
         return Model(role, name, spec.base_url or "", name, endpoint, self._journal)
 
     async def _local(self, role: str, spec: ModelSpec) -> Model:
@@ -122,10 +132,12 @@ class Team:
                 folder, name, spec.server, log, lora=self._lora, max_lora_rank=self._rank, dev=not self._lora
             )
             self._servers[key] = server
-            self._say(f"starting a server for {_title(spec)}")
+            self._say(f"starting a server for {title(spec)}")
             await server.start(on_wait=self._waiting())
-        endpoint = self._endpoint(f"{self._servers[key].base_url}", spec, None)
-        return Model(role, _title(spec), weights_version(folder), "base", endpoint, self._journal)
+        server = self._servers[key]
+        endpoint = self._endpoint(server.base_url, spec, None, server.check)
+        await self._steer(endpoint, server.metrics)
+        return Model(role, title(spec), weights_version(folder), "base", endpoint, self._journal)
 
     def _waiting(self) -> Callable[[float, str], None]:
         """Says every ten seconds that a server is still starting, and what it printed last."""
@@ -144,13 +156,37 @@ class Team:
         folder = self._folders[role]
         return folder if self._lora or role != "student" else folder / "student"
 
-    def _endpoint(self, base_url: str, spec: ModelSpec, key: str | None) -> HttpEndpoint:
+    def _endpoint(
+        self, base_url: str, spec: ModelSpec, key: str | None, check: Callable[[], None] = lambda: None
+    ) -> HttpEndpoint:
         endpoint = HttpEndpoint(
-            base_url, api_key=key, timeout=spec.timeout, concurrency=spec.concurrency, say=self._say
+            base_url,
+            api_key=key,
+            timeout=spec.timeout,
+            concurrency=spec.concurrency,
+            say=self._say,
+            check=check,
         )
         self._endpoints.append(endpoint)
         return endpoint
 
+    async def _steer(
+        self, endpoint: HttpEndpoint, figures: Callable[[], Awaitable[dict[str, float]]]
+    ) -> None:
+        """Let the server's own queue set the concurrency, where it tells of one and none is pinned."""
+        if endpoint.limit.pinned:
+            return
+        try:
+            await figures()
+        except ServerError:
+            return
+        watch = Pressure(endpoint.limit, figures)
+        watch.start()
+        self._watches.append(watch)
 
-def _title(spec: ModelSpec) -> str:
+
+def title(spec: ModelSpec) -> str:
+    """Who plays a role, as keys and lineage name it."""
+    if spec.program is not None:
+        return spec.program
     return f"scratch-{spec.model.scratch}" if isinstance(spec.model, Scratch) else str(spec.model)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ import aiohttp
 from synth.config.flowfile import ServerOptions
 from synth.errors import ServerError
 from synth.teachers import server_log, vllm_control
-from synth.teachers.vllm_args import arguments, build_of, environment, server_python
+from synth.teachers.vllm_args import Build, arguments, build_of, environment, server_python
 
 __all__ = ["VllmServer"]
 
@@ -26,6 +27,7 @@ OnWait = Callable[[float, str], None]
 SUPERVISOR = Path(__file__).with_name("supervise.py")
 ENTRY = ("-m", "vllm.entrypoints.openai.api_server")
 POLL_SECONDS = 0.5
+ENDED_SECONDS = 0.1
 PORT_TRIES = 3
 PORT_TAKEN = ("address already in use", "errno 98")
 
@@ -66,7 +68,7 @@ class VllmServer:
         self._port = 0
         self._log_from = 0
         self._stopping = False
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: subprocess.Popen[bytes] | None = None
 
     async def __aenter__(self) -> VllmServer:
         await self.start()
@@ -90,7 +92,7 @@ class VllmServer:
     @property
     def alive(self) -> bool:
         """Whether the server's process runs."""
-        return self._process is not None and self._process.returncode is None
+        return self._process is not None and self._process.poll() is None
 
     async def start(self, on_wait: OnWait | None = None) -> None:
         """Start the server and return when it answers.
@@ -113,23 +115,21 @@ class VllmServer:
     async def stop(self) -> None:
         """End the server: first asked, then after `stop_seconds` killed with all its processes."""
         self._stopping = True
-        process = self._process
-        if process is None or process.returncode is not None:
-            return
-        process.terminate()
+        if self._process is not None:
+            self._process.terminate()
         # The supervisor keeps to the time; should this task be cancelled, it goes on by itself.
-        await process.wait()
+        await self._ended()
 
     async def watch(self) -> None:
         """Return when the server was stopped; raise `ServerError` if it died by itself."""
-        if self._process is not None:
-            await self._process.wait()
+        await self._ended()
         self.check()
 
     def check(self) -> None:
         """Raise `ServerError` with the end of the log if the server died by itself."""
-        if self._process is not None and self._process.returncode is not None and not self._stopping:
-            raise self._failed(f"died (exit {self._process.returncode})")
+        code = self._process.poll() if self._process is not None else None
+        if code is not None and not self._stopping:
+            raise self._failed(f"died (exit {code})")
 
     def tail(self, lines: int = 20) -> list[str]:
         """The last lines of what this start of the server printed."""
@@ -156,9 +156,12 @@ class VllmServer:
         if self.options.port is not None:
             _refuse_taken(self.options.port)
         python = server_python()
-        build = "cpu" if self._command is not None else await asyncio.to_thread(build_of, python)
+        build: Build = "cpu" if self._command else await asyncio.to_thread(build_of, python)
         entry = self._command or (python, *ENTRY)
-        args = arguments(
+        self._spawn([*entry, *self._arguments(build)], build)
+
+    def _arguments(self, build: Build) -> list[str]:
+        return arguments(
             build,
             self.model,
             self.served_name,
@@ -167,21 +170,26 @@ class VllmServer:
             lora=self.lora,
             max_lora_rank=self.max_lora_rank,
         )
-        supervisor = (sys.executable, "-I", str(SUPERVISOR), str(os.getpid()), str(self._stop_seconds))
+
+    def _spawn(self, command: list[str], build: Build) -> None:
+        supervisor = [sys.executable, "-I", str(SUPERVISOR), str(os.getpid()), str(self._stop_seconds)]
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self._stopping = False
         with self.log.open("ab") as log:
             self._log_from = log.tell()
-            self._process = await asyncio.create_subprocess_exec(
-                *supervisor,
-                *entry,
-                *args,
-                stdin=asyncio.subprocess.DEVNULL,
+            # Not asyncio's: closing its loop would kill the supervisor, of all processes.
+            self._process = subprocess.Popen(
+                [*supervisor, *command],
+                stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 env=environment(build, self.options, lora=self.lora, dev=self.dev),
                 start_new_session=True,
             )
+
+    async def _ended(self) -> None:
+        while self.alive:  # noqa: ASYNC110 (a process sets no event)
+            await asyncio.sleep(ENDED_SECONDS)
 
     async def _until_ready(self, on_wait: OnWait | None) -> None:
         began = time.monotonic()

@@ -60,8 +60,13 @@ async def served_names(root: str, seconds: float = 10.0) -> list[str]:
 
 
 async def metrics(root: str, seconds: float = 10.0) -> dict[str, float]:
-    """Requests running and waiting, KV cache in use (0..1), prefix cache queries and hits, preemptions."""
+    """Requests running and waiting, KV cache in use (0..1), prefix cache queries and hits, preemptions.
+
+    Raises `ServerError` too where the page is not that of a vLLM.
+    """
     page = await _get(root, "/metrics", seconds, text=True)
+    if "vllm:num_requests_running" not in page:
+        raise ServerError(f"{root}/metrics tells nothing of a vLLM's queue")
     figures = dict.fromkeys(METRICS.values(), 0.0)
     for line in page.splitlines():
         name, _, rest = line.partition("{")

@@ -19,15 +19,18 @@ class Transient(Exception):
     """Worth another try: a busy or broken server, a lost connection, a garbled reply.
 
     `wait` is the server's own Retry-After in seconds, if it sent one; `down` says that the
-    endpoint did not answer at all, which is what the breaker counts.
+    endpoint did not answer at all, which is what the breaker counts; `raw` is what it sent.
     """
 
-    def __init__(self, kind: str, detail: str, wait: float | None = None, down: bool = False) -> None:
+    def __init__(
+        self, kind: str, detail: str, wait: float | None = None, down: bool = False, raw: str = ""
+    ) -> None:
         super().__init__(f"{kind}: {detail}")
         self.kind = kind
         self.detail = detail
         self.wait = wait
         self.down = down
+        self.raw = raw
 
 
 class Refused(Exception):
@@ -40,8 +43,11 @@ class Refused(Exception):
         self.fatal = fatal
 
 
-def body_of(request: Request, model: str, n: int, first: int) -> bytes:
-    """The JSON body of a chat completion request; every sampling parameter is explicit."""
+def body_of(request: Request, model: str, n: int, first: int, guided: bool = True) -> bytes:
+    """The JSON body of a chat completion request; every sampling parameter is explicit.
+
+    `guided` sends the schema along, for endpoints that decode under its guidance.
+    """
     sampling = request.sampling
     body: dict[str, Any] = {
         "model": model,
@@ -56,7 +62,7 @@ def body_of(request: Request, model: str, n: int, first: int) -> bytes:
         body["stop"] = list(sampling.stop)
     if sampling.seed is not None:
         body["seed"] = sampling.seed + first
-    if request.schema is not None:
+    if request.schema is not None and guided:
         schema = {"name": "answer", "schema": request.schema, "strict": True}
         body["response_format"] = {"type": "json_schema", "json_schema": schema}
     return orjson.dumps(body)
@@ -72,9 +78,9 @@ def replies_of(raw: bytes, n: int, seconds: float) -> list[Reply]:
         completion = int(usage.get("completion_tokens") or 0)
         texts = [(c["message"], c.get("finish_reason") or "stop") for c in choices]
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise Transient("garbled-reply", f"{type(error).__name__} in {raw[:200]!r}") from error
+        raise Transient("garbled-reply", f"{type(error).__name__}: {error}", raw=_text(raw)) from error
     if len(texts) < n:
-        raise Transient("garbled-reply", f"asked for {n} choices, got {len(texts)}")
+        raise Transient("garbled-reply", f"asked for {n} choices, got {len(texts)}", raw=_text(raw))
     # Usage covers the whole request; the first sample carries what does not divide evenly.
     share, rest = divmod(completion, n)
     return [
@@ -95,10 +101,16 @@ def _reply(message: Mapping[str, Any], finish: str, prompt: int, completion: int
 
 def failure_of(status: int, headers: Mapping[str, str], raw: bytes) -> Transient | Refused:
     """What an error status means for the call and for the run."""
-    detail = raw[:300].decode("utf-8", "replace").strip()
+    said = _text(raw)
+    detail = said[:300].strip()
     if status in (408, 409, 425, 429) or status >= 500:
-        return Transient(f"http-{status}", detail, wait=_retry_after(headers.get("Retry-After")))
+        return Transient(f"http-{status}", detail, wait=_retry_after(headers.get("Retry-After")), raw=said)
     return Refused(f"http-{status}", detail, fatal=status in (401, 403, 404, 405))
+
+
+def _text(raw: bytes) -> str:
+    """As much of a reply as is worth keeping in a rejection."""
+    return raw[:4000].decode("utf-8", "replace")
 
 
 def _retry_after(value: str | None) -> float | None:

@@ -21,12 +21,13 @@ def params_of(flow: str) -> type[BaseModel]:
     return load_flow_module(flow).params
 
 
-def load(path: Path, overrides: Sequence[str], profile: str | None) -> Loaded:
-    """A flow file, parsed and with its files and models checked. Raises `ConfigError`."""
+def load(path: Path, overrides: Sequence[str], profile: str | None, offline: bool = False) -> Loaded:
+    """A flow file, parsed and with its files and models checked; `offline` leaves out the models,
+    which a replay does without. Raises `ConfigError`."""
     from synth.teachers.models import resolvable
 
     loaded = load_flow(path, overrides=overrides, profile=profile, params=params_of)
-    problems = check_files(loaded, Path(), resolvable=resolvable)
+    problems = check_files(loaded, Path(), resolvable=resolvable, roles=() if offline else None)
     if problems:
         raise ConfigError(problems)
     return loaded

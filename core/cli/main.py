@@ -15,6 +15,7 @@ __all__ = ["main"]
 COMMANDS = {
     "run": "Run a flow: generate, train, evaluate, gate; or go on where it stopped.",
     "check": "Check a flow file without starting anything.",
+    "plan": "Say what a run will take: calls, tokens, time, money.",
     "status": "Show how far a run is and what came of it.",
     "audit": "Count what a run paid, repeated, lost and duplicated.",
     "report": "Write a run's report, one HTML file.",

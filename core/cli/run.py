@@ -31,6 +31,12 @@ from synth.cli.flowfiles import load, run_name
     help="Folder of all runs.",
 )
 @click.option("--fresh", is_flag=True, help="Start anew: what the run holds so far is deleted.")
+@click.option(
+    "--replay",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="RUN",
+    help="Take every reply from the folder of this run: no model, no server, no network.",
+)
 @click.option("--quiet", is_flag=True, help="Print the result alone.")
 def command(
     flow: Path,
@@ -39,6 +45,7 @@ def command(
     name: str | None,
     runs: Path,
     fresh: bool,
+    replay: Path | None,
     quiet: bool,
 ) -> None:
     """Run FLOW, or go on where it stopped.
@@ -47,13 +54,21 @@ def command(
     synth run flows/stat.yaml
     synth run flows/stat.yaml --set with.arm=control-uniform
     synth run flows/stat.yaml --profile gpu --name night-1
+    synth run flows/stat.yaml --replay runs/stat
+
+    A replay is a run of its own, by default NAME-replay. It stops at the first call, or the first
+    training, that RUN does not have; without --replay (and with --name NAME-replay) it then goes
+    on with models, and pays only for what is new.
     """
-    loaded = load(flow, overrides, profile)
+    if replay is not None:
+        os.environ["HF_HUB_OFFLINE"] = "1"
+    loaded = load(flow, overrides, profile, offline=replay is not None)
     from synth.engine.folder import RunFolder
     from synth.progress import make_progress
     from synth.rounds import run
 
-    folder = RunFolder(runs / (name or run_name(loaded, overrides, profile)))
+    suffix = "-replay" if replay else ""
+    folder = RunFolder(runs / (name or run_name(loaded, overrides, profile) + suffix))
     # Nothing in this process may send what it does anywhere.
     os.environ["LANGSMITH_TRACING"] = os.environ["LANGCHAIN_TRACING_V2"] = "false"
 
@@ -63,7 +78,7 @@ def command(
         for name in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(name, task.cancel)
         with make_progress(quiet) as progress:
-            decisions = await run(loaded, folder, progress, fresh=fresh)
+            decisions = await run(loaded, folder, progress, fresh=fresh, replay=replay)
         for number, decision in enumerate(decisions, 1):
             click.echo(f"round {number}: {decision.decision}: {decision.reason}")
         click.echo(f"report: {folder.path / 'report.html'}")

@@ -10,9 +10,10 @@ from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
-from synth.figures import compact, count, duration
+from synth.figures import compact, count, duration, money
 
 if TYPE_CHECKING:
+    from synth.cost import Ledger
     from synth.gate import Decision
     from synth.summary import RoundSummary, RunSummary
     from synth.teachers.models import ModelInfo
@@ -21,7 +22,7 @@ __all__ = ["models_table", "status_tables"]
 
 
 def status_tables(summary: RunSummary) -> Iterator[Table | Text]:
-    """A headline, then for each round its stages, drops and decision."""
+    """A headline, for each round its stages, drops and decision, and what it all cost."""
     yield Text(
         f"{summary.name}: {summary.state}; flow {summary.flow}, arm {summary.arm or 'none'}; "
         f"{count(summary.calls)} calls, {compact(summary.prompt_tokens + summary.completion_tokens)} tokens; "
@@ -35,6 +36,9 @@ def status_tables(summary: RunSummary) -> Iterator[Table | Text]:
         if round_.decision is not None:
             yield Text(f"gate: {round_.decision.decision}: {round_.decision.reason}")
             yield _families(round_.decision)
+    if summary.cost.rows:
+        yield _cost(summary.cost)
+        yield Text(_per_sample(summary.cost))
     for warning in summary.warnings:
         yield Text(f"warning: {warning}")
 
@@ -57,6 +61,34 @@ def _stages(round_: RoundSummary) -> Table:
             duration(stage.seconds) if stage.seconds is not None else "",
         )
     return table
+
+
+def _cost(bill: Ledger) -> Table:
+    """A row for every round, stage and agent; money and GPU time only where there are any."""
+    table = Table("round", "stage", "agent", title="cost", title_justify="left")
+    paid, gpus = bill.total.money is not None, bill.total.gpu_seconds > 0
+    headings = ["calls", "asked", "answered", *(["GPU time"] if gpus else []), *(["money"] if paid else [])]
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    for row in (*bill.rows, bill.total):
+        figures = [count(row.calls), compact(row.prompt_tokens), compact(row.completion_tokens)]
+        figures += [duration(row.gpu_seconds)] if gpus else []
+        figures += [money(row.money or 0.0, bill.currency)] if paid else []
+        if row is bill.total:
+            table.add_section()
+        place = (
+            ("", "all", "") if row is bill.total else (str(row.round), row.stage, row.agent or "(no call)")
+        )
+        table.add_row(*place, *figures)
+    return table
+
+
+def _per_sample(bill: Ledger) -> str:
+    """What one kept sample cost, in words."""
+    if bill.tokens_per_sample is None:
+        return "no sample kept yet"
+    paid = f" and {money(bill.money_per_sample, bill.currency)}" if bill.money_per_sample is not None else ""
+    return f"{count(bill.kept)} samples kept, each for {compact(bill.tokens_per_sample)} tokens{paid}"
 
 
 def _families(decision: Decision) -> Table:

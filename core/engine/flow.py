@@ -12,6 +12,7 @@ from synth.records import Sample
 
 if TYPE_CHECKING:
     from synth.engine.session import Session
+    from synth.plan import StagePlan, Survey
 
 __all__ = ["Flow", "FlowParams"]
 
@@ -44,5 +45,7 @@ class Flow:
     sources: tuple[str, ...] = ()
     graphs: Callable[[], dict[str, Any]] = dict
     """Name -> compiled graph, for drawing."""
+    plan: Callable[[Survey], list[StagePlan]] | None = None
+    """How the stages of one round multiply, for `synth plan`."""
     citation: str = ""
     """The paper the method comes from, for the data card."""

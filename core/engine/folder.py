@@ -7,7 +7,7 @@ import fcntl
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import orjson
 import yaml
 from pydantic import BaseModel
 
+from synth.differences import differences
 from synth.errors import RunError
 
 __all__ = ["RunFolder"]
@@ -67,7 +68,7 @@ class RunFolder:
         """Write the resolved flow file, or check that it is the one this run was begun with."""
         if self.flow.exists():
             before = yaml.safe_load(self.flow.read_text(encoding="utf-8"))
-            changed = list(_differences(before, dict(resolved)))
+            changed = list(differences(_binding(before), _binding(resolved)))
             if changed:
                 raise RunError(
                     f"the run {self.path} was begun with other settings:\n    " + "\n    ".join(changed),
@@ -135,13 +136,6 @@ class RunFolder:
                     entry.unlink()
 
 
-def _differences(before: Any, after: Any, path: str = "") -> Iterator[str]:
-    """Dotted paths whose values differ, with both values."""
-    if isinstance(before, Mapping) and isinstance(after, Mapping):
-        for key in {**before, **after}:
-            if path or key not in _MAY_CHANGE:
-                yield from _differences(
-                    before.get(key), after.get(key), f"{path}.{key}" if path else str(key)
-                )
-    elif before != after:
-        yield f"{path}: {before!r} then, {after!r} now"
+def _binding(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what may change between two starts."""
+    return {key: value for key, value in settings.items() if key not in _MAY_CHANGE}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from synth.chat import Chat
 from synth.config import FlowFile
 from synth.data import read_questions
+from synth.engine.budget import BudgetMeter, WorkClock
 from synth.engine.context import Context
 from synth.engine.flow import FlowParams
 from synth.engine.folder import RunFolder
@@ -41,7 +41,12 @@ class Session:
     path: Path
     round: int = 1
     window: int = 256
+    """Fewest graphs under way at once; more where the models take more calls."""
     _questions: dict[str, list[Question]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.clock = WorkClock(self.journal)
+        self.meter = BudgetMeter(self.flow, self.journal, self.clock)
 
     def questions(self, name: str) -> list[Question]:
         """All questions of a data source of the flow file. Raises `DataError`."""
@@ -76,7 +81,8 @@ class Session:
         """Run a graph over seeds and return all results in seed order.
 
         `extras` is shared by all invocations through their context; `models` overrides the
-        session's. Raises `SynthError` where the run cannot go on (it is resumable).
+        session's. Raises `SynthError` where the run cannot go on (it is resumable), among them
+        `BudgetExceeded`: then no seed is begun any more, and those in flight were finished.
         """
         await self.run_stage(name, graph, seeds, total=total, extras=extras, models=models)
         return list(self.results(name))
@@ -99,8 +105,10 @@ class Session:
         self.check_budget()
         self.begin(name)
         shared = dict(extras or {})
+        players = models or self.models
         full_name = f"{self.round}/{name}"
         await self._forget_faults(full_name)
+        self.meter.begin()
 
         def context(seed: Seed) -> Context:
             return Context(
@@ -109,7 +117,7 @@ class Session:
                 round=self.round,
                 stage=name,
                 seed_id=seed.id,
-                models=models or self.models,
+                models=players,
                 params=self.params,
                 rng=seed_rng(self.flow.seed, full_name, seed.id),
                 extras=shared,
@@ -123,6 +131,7 @@ class Session:
 
             def on_done(result: Result) -> None:
                 nonlocal seen
+                self.meter.finished()
                 made = self._tokens_made()
                 bar.advance(1, tokens=made - seen)
                 seen = made
@@ -137,12 +146,18 @@ class Session:
                     context,
                     self.journal,
                     stage=full_name,
-                    window=self.window,
+                    window=lambda: self._graphs_at_once(players),
                     on_done=on_done,
+                    may_start=self.meter.admit,
                 )
+                if not counts.complete:
+                    self.check_budget()
             except SynthError as error:
-                self.journal.set_stage(self.round, name, "failed", {"error": error.what})
+                status = "stopped" if isinstance(error, BudgetExceeded) else "failed"
+                self.journal.set_stage(self.round, name, status, {"error": error.what})
                 raise
+            finally:
+                self.clock.leave()
         self.finish(name, {**self._info(full_name, counts.resumed), "seeds": counts.seeds + counts.resumed})
 
     async def _forget_faults(self, full_name: str) -> None:
@@ -151,6 +166,10 @@ class Session:
             if any(rejection.reason in FAULTS for rejection in result.rejections):
                 self.journal.forget_result(full_name, result.seed)
         await self.journal.flush()
+
+    def _graphs_at_once(self, models: Mapping[str, Chat]) -> int:
+        """A quarter more than the widest model takes: its gate, not this window, sets the pace."""
+        return max(self.window, *(model.width + model.width // 4 for model in models.values()))
 
     def _tokens_made(self) -> int:
         return sum(model.tokens_made for model in {id(m): m for m in self.models.values()}.values())
@@ -168,9 +187,11 @@ class Session:
     def begin(self, name: str) -> None:
         """Note that a stage of this round is under way."""
         self.journal.set_stage(self.round, name, "running", {})
+        self.clock.enter(f"{self.round}/{name}")
 
     def finish(self, name: str, info: Mapping[str, Any]) -> None:
         """Note that a stage of this round is done."""
+        self.clock.leave()
         self.journal.set_stage(self.round, name, "done", dict(info))
         self.folder.event("stage-done", round=self.round, stage=name, **info)
 
@@ -194,17 +215,4 @@ class Session:
 
     def check_budget(self) -> None:
         """Raises `BudgetExceeded` at a clean point once a limit of the flow file is reached."""
-        budget = self.flow.budget
-        spent = sum(self.journal.tokens())
-        if budget.tokens is not None and spent >= budget.tokens:
-            raise BudgetExceeded(
-                f"the budget of {budget.tokens:,} tokens is used up ({spent:,} spent)",
-                "raise budget.tokens and run the same command: it goes on from here",
-            )
-        started = float(self.journal.meta("created") or time.time())
-        hours = (time.time() - started) / 3600
-        if budget.hours is not None and hours >= budget.hours:
-            raise BudgetExceeded(
-                f"the budget of {budget.hours:g} hours is used up",
-                "raise budget.hours and run the same command: it goes on from here",
-            )
+        self.meter.check()

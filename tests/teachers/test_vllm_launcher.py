@@ -70,7 +70,7 @@ def pids(log: Path) -> list[int]:
 
 def gone(pid: int) -> bool:
     try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return True
 
@@ -163,6 +163,22 @@ def test_kill_9_of_the_owner_leaves_no_process(tmp_path: Path, mode: str) -> Non
     owner.kill()
     owner.wait()
     until(lambda: all(gone(pid) for pid in [*family, supervisor]), "the server to be gone")
+
+
+async def test_a_killed_supervisor_still_ends_the_server(tmp_path: Path) -> None:
+    """Should the supervisor itself be killed, the server is asked to end, and its end is noticed."""
+    server = fake(tmp_path, "well")
+    await server.start()
+    leader, *children = pids(server.log)
+    try:
+        psutil.Process(leader).parent().kill()
+        with pytest.raises(ServerError, match=r"died \(exit -9\)"):
+            await asyncio.wait_for(server.watch(), PATIENCE)
+        until(lambda: gone(leader), "the server to be gone")
+        assert "got SIGTERM" in server.tail()
+    finally:
+        for child in children:
+            psutil.Process(child).kill()
 
 
 def test_an_interrupt_in_the_terminal_stops_the_server_in_order(tmp_path: Path) -> None:

@@ -1,0 +1,75 @@
+"""`synth plan`: what a run will take, before it begins."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import click
+
+from synth.cli.flowfiles import load, run_name
+
+
+@click.command("plan")
+@click.argument("flow", type=click.Path(path_type=Path))
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a value first.")
+@click.option("--profile", help="Overlay a profile of the flow file first.")
+@click.option("--name", help="Name of the run; by default as `synth run` names it.")
+@click.option(
+    "--runs",
+    type=click.Path(path_type=Path),
+    default=Path("runs"),
+    show_default=True,
+    help="Folder of all runs.",
+)
+@click.option(
+    "--probe",
+    type=click.IntRange(min=0),
+    default=8,
+    show_default=True,
+    help="Seeds of each stage to ask for real; 0 asks nobody and reckons with token limits.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.option("--quiet", is_flag=True, help="Print the plan alone.")
+def command(
+    flow: Path,
+    overrides: tuple[str, ...],
+    profile: str | None,
+    name: str | None,
+    runs: Path,
+    probe: int,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Say what a run of FLOW will take: calls, tokens, time, money.
+
+    A few real calls measure each stage. They go into the run's own journal, so the run does
+    not pay again for those it makes as well.
+
+    \b
+    synth plan flows/stat.yaml
+    synth plan flows/stat.yaml --probe 0
+    synth plan flows/stat.yaml --profile gpu --json
+    """
+    loaded = load(flow, overrides, profile)
+    from synth.engine.folder import RunFolder
+    from synth.probe import plan_run
+    from synth.progress import make_progress
+
+    folder = RunFolder(runs / (name or run_name(loaded, overrides, profile)))
+    os.environ["LANGSMITH_TRACING"] = os.environ["LANGCHAIN_TRACING_V2"] = "false"
+    with make_progress(quiet or as_json) as progress:
+        plan = asyncio.run(plan_run(loaded, folder, probe, progress))
+    if as_json:
+        click.echo(plan.model_dump_json(indent=2))
+        return
+    from rich.console import Console
+
+    from synth.cli.plan_table import plan_tables
+
+    console = Console()
+    for part in plan_tables(plan):
+        console.print(part)
+    if probe:
+        console.print(f"The probe's calls are in {folder.journal}.", highlight=False)

@@ -1,0 +1,147 @@
+"""The probe behind `synth plan`: a few seeds of every stage, asked for real.
+
+The calls go into the run's own journal under the keys the run will use, so that it takes
+those it makes as well from there. Results, stages and files stay in a temporary folder:
+nothing of the run itself is begun. Beside `rounds` and the command line this module alone
+imports flows and teachers.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from synth.chat import Chat
+from synth.config import Evaluate, Loaded
+from synth.cost import Tariff, gpus_held
+from synth.engine.flow import Flow, FlowParams
+from synth.engine.folder import RunFolder
+from synth.engine.runner import Graph, Result
+from synth.engine.session import Session
+from synth.errors import SynthError
+from synth.flows import load_flow_module
+from synth.flows.answering import exam_graph, question_messages, question_seeds
+from synth.journal import Journal
+from synth.plan import AgentPlan, Plan, StagePlan, Survey, estimate, mean_prompt
+from synth.prepare import prepare_folders
+from synth.progress import Progress
+from synth.records import Seed
+from synth.runfiles import read_journal
+from synth.teachers.team import Team
+
+__all__ = ["plan_run"]
+
+
+@dataclass
+class _Probe(Session):
+    """A session that runs only `few` seeds of each stage, evenly spread, and keeps their results."""
+
+    few: int = 8
+    found: dict[str, list[Result]] = field(default_factory=dict)
+
+    async def run_stage(
+        self,
+        name: str,
+        graph: Graph,
+        seeds: Iterable[Seed],
+        *,
+        total: int | None = None,
+        extras: Mapping[str, Any] | None = None,
+        models: Mapping[str, Chat] | None = None,
+    ) -> None:
+        every = list(seeds)
+        few = min(self.few, len(every))
+        chosen = [every[i * len(every) // few] for i in range(few)]
+        await super().run_stage(name, graph, chosen, total=len(chosen), extras=extras, models=models)
+        self.found[name] = list(self.results(name))
+
+
+async def plan_run(loaded: Loaded, folder: RunFolder, probe: int, progress: Progress) -> Plan:
+    """What the run in `folder` will take, from `probe` seeds a stage; 0 asks nobody.
+
+    Raises `SynthError` for a flow that does not say how its stages multiply.
+    """
+    flow = load_flow_module(loaded.flow.flow)
+    if flow.plan is None:
+        raise SynthError(
+            f"the flow {flow.name!r} does not say how its stages multiply",
+            "give its Flow a `plan` function; synth.flows.stat.plan is one",
+        )
+    assert isinstance(loaded.params, FlowParams)
+    tariff = Tariff.of(loaded.flow.prices, loaded.flow.models, gpus_held(loaded.flow.models.values()))
+    with tempfile.TemporaryDirectory(prefix="synth-plan-") as scratch:
+        aside = RunFolder(Path(scratch))
+        journal = Journal(aside.journal)
+        unlimited = loaded.flow.model_copy(update={"budget": loaded.flow.budget.model_copy(update=_NO_LIMIT)})
+        try:
+            session = _Probe(
+                unlimited, loaded.params, aside, journal, {}, progress, loaded.path, few=max(1, probe)
+            )
+            if probe:
+                await _ask(loaded, session, folder, flow)
+            calls = read_journal(folder.journal).calls if probe else []
+            sources = {name: session.questions(name) for name in loaded.flow.data}
+        finally:
+            journal.close()
+    survey = Survey(loaded.flow, loaded.params, sources, session.found)
+    return estimate(survey, _whole_round(flow.plan(survey), survey), calls, tariff, probe)
+
+
+_NO_LIMIT = {"tokens": None, "hours": None, "money": None}
+
+
+async def _ask(loaded: Loaded, session: _Probe, folder: RunFolder, flow: Flow) -> None:
+    """Start the models and put a few seeds of each stage to them."""
+    folder.open()
+    try:
+        journal = Journal(folder.journal)
+        lora = loaded.flow.train.lora
+        try:
+            team = Team(
+                loaded.flow.models,
+                journal,
+                folder.path,
+                lora=lora is not None,
+                rank=lora.r if lora else 16,
+                folders=await prepare_folders(loaded.flow, loaded.path, session.progress),
+                say=session.progress.log,
+            )
+            try:
+                await team.start()
+                session.models = team.models
+                if "test" in loaded.flow.data:
+                    seeds = question_seeds(session.questions("test"))
+                    await session.stage("exam-before", exam_graph(loaded.flow.evaluate), seeds)
+                list(await flow.generate(session))
+            finally:
+                await team.aclose()
+        finally:
+            journal.close()
+    finally:
+        folder.close()
+
+
+def _whole_round(stages: list[StagePlan], survey: Survey) -> list[StagePlan]:
+    """The flow's own stages between the exam before and training with the exam after."""
+    flow = survey.flow
+    made = sum(stage.makes for stage in stages)
+    limit = flow.budget.train_tokens
+    data = min(made, limit) if limit is not None else made
+    why = f"{data:.0f} tokens of data{f' (at most {limit})' if limit else ''} x {flow.train.epochs:g} epochs"
+    train = StagePlan("train", 0, learns=data * flow.train.epochs, why=why)
+    if "test" not in survey.questions:
+        return [*stages, train]
+    before, after = (_exam(name, survey, flow.evaluate) for name in ("exam-before", "exam-after"))
+    return [before, *stages, train, after]
+
+
+def _exam(name: str, survey: Survey, settings: Evaluate) -> StagePlan:
+    """Each held-out question once. A round's exam before is the last one's after, or its own again."""
+    questions = survey.questions["test"]
+    prompt = mean_prompt([question_messages(question.question, settings) for question in questions])
+    why = f"{len(questions)} test questions"
+    agent = AgentPlan("answer", "student", len(questions), why, settings.max_tokens, prompt)
+    return StagePlan(name, len(questions), (agent,), like="exam-before", first_only=name == "exam-before")
