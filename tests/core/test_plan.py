@@ -156,9 +156,9 @@ async def test_later_rounds_do_not_pay_for_the_first_exam_again(
 
 async def test_the_plan_reads_well_and_as_json(tmp_path: Path, server: ScriptedServer) -> None:
     """The terminal shows the arithmetic in words; a program reads the same back."""
-    plan = await planned(tmp_path, server, 4, budget={"train_tokens": 500}, train={"epochs": 2.0})
+    plan = await planned(tmp_path, server, 4, budget={"train_tokens": 100}, train={"epochs": 2.0})
     said = "\n".join(str(part) for part in plan_tables(plan))
     assert "profile, label: 12 calls = 24 profile questions x 50% failed (2 of 4 in the probe)" in said
-    assert "train: 500 tokens of data (at most 500) x 2 epochs" in said
+    assert "train: 100 tokens of data (at most 100) x 2 epochs" in said
     assert "Measured on 4 seeds a stage." in said
     assert Plan.model_validate(json.loads(plan.model_dump_json())) == plan
