@@ -126,15 +126,7 @@ class _Nodes:
 
     async def agree(self, state: Making, runtime: Runtime[Context]) -> Making:
         """Keep the solutions of the commonest answer, if enough of them agree on it."""
-        like = state["references"][0]
-        blank = Question.of(
-            state["question"],
-            "",
-            kind=like.kind,
-            choices=like.choices,
-            family=like.family,
-            licence=like.licence,
-        )
+        blank = _unanswered(state["question"], state["references"])
         answer, agreeing = _commonest(state["solutions"], blank)
         if len(agreeing) < self.params.agreement:
             raise Dropped(
@@ -178,6 +170,21 @@ class _Nodes:
             lineage=context.lineage(*(parent.id for parent in parents), *failed),
             meta={"kind": data["kind"], "question": question.question, "answer": question.answer},
         )
+
+
+def _unanswered(text: str, references: list[Question]) -> Question:
+    """The new question, to be read like its references. Labels that differ from one reference to
+    the next belong to each question alone: then the answer is read as free text."""
+    like = references[0]
+    shared = all(reference.choices == like.choices for reference in references)
+    return Question.of(
+        text,
+        "",
+        kind=like.kind if shared else "text",
+        choices=like.choices if shared else (),
+        family=like.family,
+        licence=like.licence,
+    )
 
 
 def _of_skill(pool: Pool, skill: str) -> list[Question]:

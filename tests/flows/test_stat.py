@@ -13,14 +13,16 @@ from synth.engine.folder import RunFolder
 from synth.engine.session import Session
 from synth.errors import DataError
 from synth.flows.stat import Params, generate
+from synth.flows.stat.make import _unanswered
 from synth.journal import Journal
 from synth.progress import make_progress
-from synth.records import Message, Sample
+from synth.records import Message, Question, Sample
 from synth.teachers.model import Model
 from synth.teachers.oracle import solve, task_teacher
 from synth.teachers.program import ProgramEndpoint
 
 FAMILIES = ["addition", "list_reversal", "matrix_spiral"]
+"""Mastered, sometimes right, never right: see `weak_student`."""
 Program = Callable[[Sequence[Message]], str]
 
 
@@ -167,6 +169,14 @@ async def test_solutions_that_disagree_drop_the_question(begin: Callable[..., Se
     assert {rejection.reason for rejection in rejections} == {"disagreed"}
     assert "1 of 3 solutions agree" in rejections[0].detail
     assert rejections[0].raw.count("---") == 2
+
+
+def test_labels_of_one_question_are_not_taken_for_another_ones() -> None:
+    """Where every question has choices of its own, a new one's answer is not among its references'."""
+    own = [Question.of(f"Who? {name}", name, kind="choice", choices=(name,)) for name in ("Ann", "Bo")]
+    same = [Question.of(f"Day {n}?", "Monday", kind="choice", choices=("Monday", "Friday")) for n in range(2)]
+    assert (_unanswered("Who?", own).kind, _unanswered("Who?", own).choices) == ("text", ())
+    assert _unanswered("Day 3?", same).choices == ("Monday", "Friday")
 
 
 async def test_a_teacher_that_names_no_known_skill_is_recorded(begin: Callable[..., Session]) -> None:
