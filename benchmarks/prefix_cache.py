@@ -58,4 +58,4 @@ async def _measure(server: VllmServer, prompts: list[str]) -> tuple[float, float
 
 
 if __name__ == "__main__":
-    sys.exit(0 if show(asyncio.run(rows(*map(int, sys.argv[1:])))) else 1)
+    sys.exit(0 if show(asyncio.run(rows())) else 1)

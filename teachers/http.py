@@ -49,6 +49,7 @@ class HttpEndpoint:
         self._headers = {"Content-Type": "application/json"}
         if api_key:
             self._headers["Authorization"] = f"Bearer {api_key}"
+        self.timeout = timeout
         self._timeout = aiohttp.ClientTimeout(total=timeout, sock_connect=min(30.0, timeout))
         self._session: aiohttp.ClientSession | None = None
 

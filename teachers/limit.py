@@ -41,6 +41,8 @@ class Limit:
         self.steered = False
         """Whether something else moves the width; answers a second are then no signal."""
         self.width = pinned or _START
+        self.seconds = 0.0
+        """Mean seconds of a call at this width, 0 until enough of them came back."""
         self.in_flight = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._factor = 2.0
@@ -84,6 +86,7 @@ class Limit:
     def _resize(self, width: int) -> None:
         if not self.pinned:
             self.width = min(_MOST, max(1, width))
+            self.seconds = 0.0
             self._restart()
             self._wake()
 
@@ -107,8 +110,8 @@ class Limit:
 
     def _judge(self) -> None:
         """Enough calls came back: end the trial under way, or begin one."""
-        share = self._answered / (self._answered + self._refused)
-        rate = share * self.width / max(1e-6, self._seconds / self._answered)
+        self.seconds = max(1e-6, self._seconds / self._answered)
+        rate = self.width / self.seconds * self._answered / (self._answered + self._refused)
         if self.steered or not self._waiting:  # what the gate did not hold back, its width does not explain
             self._restart()
         elif self._settled is None:

@@ -18,18 +18,25 @@ _STEP = 1.25
 class Pressure:
     """Reads a server's metrics every `every` seconds and moves the gate's width.
 
-    While nothing waits there and its KV cache has room, the gate doubles, and after the
-    first queue grows by a quarter. When more than a quarter of what runs is waiting, the
-    gate goes to what runs and an eighth more: with no queue at all the scheduler would
-    starve between two looks. Requests pushed out of the cache narrow it by a fifth.
+    While nothing waits there and its KV cache has room, the gate doubles each time its calls
+    came back, and after the first queue grows by a quarter. When more than a quarter of what
+    runs is waiting, the gate goes to what runs and an eighth more: with no queue at all the
+    scheduler would starve between two looks. Requests pushed out of the cache narrow it by a
+    fifth. Calls of more than `longest` seconds are no reason to send more of them, and twice
+    as long ones narrow the gate too: a batch that is too large ends in time-outs.
     `metrics` gives the figures of `vllm_control.metrics`; several gates may share a server.
     """
 
     def __init__(
-        self, limit: Limit, metrics: Callable[[], Awaitable[Mapping[str, float]]], every: float = 1.0
+        self,
+        limit: Limit,
+        metrics: Callable[[], Awaitable[Mapping[str, float]]],
+        longest: float = 30.0,
+        every: float = 1.0,
     ) -> None:
         self._limit = limit
         self._metrics = metrics
+        self._longest = longest
         self._every = every
         self._step = 2.0
         self._pushed_out: float | None = None
@@ -60,12 +67,16 @@ class Pressure:
         pushed_out = seen["num_preemptions"]
         preempted = self._pushed_out is not None and pushed_out > self._pushed_out
         self._pushed_out = pushed_out
-        if preempted:
+        if preempted or self._limit.seconds > 2 * self._longest:
             self._narrow(0.8)
         elif running and waiting > max(4.0, _QUEUE * running):
             self._narrow(_KEPT * running / (running + waiting))
-        elif not waiting and seen["kv_cache_usage_perc"] < _FULL and self._limit.queued:
+        elif not waiting and seen["kv_cache_usage_perc"] < _FULL and self._room():
             self._limit.scale(self._step)
+
+    def _room(self) -> bool:
+        """Whether the gate holds calls back, and those it let through come back soon enough."""
+        return bool(self._limit.queued) and 0 < self._limit.seconds <= self._longest
 
     def _narrow(self, factor: float) -> None:
         self._step = _STEP

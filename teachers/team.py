@@ -180,7 +180,7 @@ class Team:
             await figures()
         except ServerError:
             return
-        watch = Pressure(endpoint.limit, figures)
+        watch = Pressure(endpoint.limit, figures, longest=endpoint.timeout / 4)
         watch.start()
         self._watches.append(watch)
 

@@ -13,7 +13,7 @@ from rich.text import Text
 from synth.figures import compact, count, duration, money
 
 if TYPE_CHECKING:
-    from synth.cost import Ledger
+    from synth.cost import Amount, Ledger
     from synth.gate import Decision
     from synth.summary import RoundSummary, RunSummary
     from synth.teachers.models import ModelInfo
@@ -70,16 +70,16 @@ def _cost(bill: Ledger) -> Table:
     headings = ["calls", "asked", "answered", *(["GPU time"] if gpus else []), *(["money"] if paid else [])]
     for heading in headings:
         table.add_column(heading, justify="right")
-    for row in (*bill.rows, bill.total):
-        figures = [count(row.calls), compact(row.prompt_tokens), compact(row.completion_tokens)]
-        figures += [duration(row.gpu_seconds)] if gpus else []
-        figures += [money(row.money or 0.0, bill.currency)] if paid else []
-        if row is bill.total:
-            table.add_section()
-        place = (
-            ("", "all", "") if row is bill.total else (str(row.round), row.stage, row.agent or "(no call)")
-        )
-        table.add_row(*place, *figures)
+
+    def figures(amount: Amount) -> list[str]:
+        said = [count(amount.calls), compact(amount.prompt_tokens), compact(amount.completion_tokens)]
+        said += [duration(amount.gpu_seconds)] if gpus else []
+        return said + ([money(amount.money or 0.0, bill.currency)] if paid else [])
+
+    for row in bill.rows:
+        table.add_row(str(row.round), row.stage, row.agent or "(no call)", *figures(row))
+    table.add_section()
+    table.add_row("", "all", "", *figures(bill.total))
     return table
 
 

@@ -34,7 +34,7 @@ SAMPLES = (
 )
 PROSE = "The capital of France is Paris, and the capital of Italy is Rome."
 MOST_SURPRISE = 5.0
-"""Nats a token on plain English; a wrongly permuted model is above 8, a sound one below 4."""
+"""Nats a token on plain English; guessing blindly among 49152 tokens costs 10.8."""
 
 
 def convert(source: Path, folder: Path) -> None:

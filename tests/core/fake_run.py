@@ -69,9 +69,10 @@ def build(folder: Path, rounds: int = 2, stop_in: str | None = None, state: str 
         done = list(STAGES)
         if stop_in and number == rounds:
             done = done[: done.index(stop_in)]
-            _stage(journal, number, stop_in, "running")
         for name in done:
             _stage(journal, number, name, "done")
+        if stop_in and number == rounds:
+            _stage(journal, number, stop_in, "running")
         _files(folder / "rounds" / str(number), number, done, stop_in if number == rounds else None)
     journal.commit()
     journal.close()
