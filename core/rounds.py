@@ -90,11 +90,22 @@ async def _noted(
     loaded: Loaded, folder: RunFolder, journal: Journal, progress: Progress, replay: Path | None
 ) -> list[Decision]:
     """The run, with its start and its end noted in the journal."""
+    assert isinstance(loaded.params, FlowParams)
     _note_start(journal, folder)
+    session = Session(
+        flow=loaded.flow,
+        params=loaded.params,
+        folder=folder,
+        journal=journal,
+        models={},
+        progress=progress,
+        path=loaded.path,
+    )
     try:
+        session.read_data()  # first of all: a faulty row is found before a model is fetched or started
         recording = attach(journal, folder, replay)
         team = await _team(loaded, folder, journal, progress, recording if replay else None)
-        decisions = await _with_team(loaded, folder, journal, progress, team, recording)
+        decisions = await _with_team(session, team, recording)
     except (SynthError, asyncio.CancelledError) as error:
         # On a full disk this cannot be written either, and the first error is the one to see.
         with contextlib.suppress(RunError, OSError):
@@ -129,29 +140,14 @@ async def _team(
     )
 
 
-async def _with_team(
-    loaded: Loaded,
-    folder: RunFolder,
-    journal: Journal,
-    progress: Progress,
-    team: Team,
-    recording: Recording | None,
-) -> list[Decision]:
-    assert isinstance(loaded.params, FlowParams)
+async def _with_team(session: Session, team: Team, recording: Recording | None) -> list[Decision]:
+    """All rounds, with the models up; they are stopped and the recording closed whatever comes."""
     try:
         many_connections()
         await team.start()
-        session = Session(
-            flow=loaded.flow,
-            params=loaded.params,
-            folder=folder,
-            journal=journal,
-            models=team.models,
-            progress=progress,
-            path=loaded.path,
-        )
+        session.models = team.models
         quiet_gc()
-        return await _rounds(session, load_flow_module(loaded.flow.flow), team, recording)
+        return await _rounds(session, load_flow_module(session.flow.flow), team, recording)
     finally:
         await team.aclose()
         if recording is not None:
@@ -168,9 +164,7 @@ def _note_start(journal: Journal, folder: RunFolder) -> None:
     folder.event("started", pid=os.getpid(), version=__version__)
 
 
-async def _rounds(
-    session: Session, flow: Flow, team: Team, recording: Recording | None
-) -> list[Decision]:
+async def _rounds(session: Session, flow: Flow, team: Team, recording: Recording | None) -> list[Decision]:
     champion = Champion(0, team.models["student"].weights, team.models["student"].served, None)
     decisions = []
     for number in range(1, session.flow.rounds + 1):

@@ -62,6 +62,11 @@ class Session:
             )
         return self._questions[name]
 
+    def read_data(self) -> None:
+        """Read every data source of the flow file now. Raises `DataError`."""
+        for name in self.flow.data:
+            self.questions(name)
+
     def _held_out(self, name: str) -> set[str]:
         """Texts a source must not repeat: the test set's, for every other source; then the profile's."""
         order = [source for source in ("test", "profile") if source in self.flow.data]

@@ -132,7 +132,7 @@ class _Nodes:
             raise Dropped(
                 "disagreed",
                 "agree",
-                f"{len(agreeing)} of {self.params.solutions} solutions agree; needed: {self.params.agreement}",
+                f"{len(agreeing)} of {self.params.solutions} solutions agree, not {self.params.agreement}",
                 raw="\n---\n".join(state["solutions"]),
                 data={"question": state["question"]},
             )

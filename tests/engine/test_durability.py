@@ -172,7 +172,7 @@ async def test_a_full_disk_leaves_nobody_waiting(tmp_path: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))  # writes beyond it fail, as on a full disk
     try:
         tasks = [asyncio.create_task(journal.record(call(n, 20_000))) for n in range(1, 300)]
-        done, waiting = await asyncio.wait(tasks, timeout=20)
+        done, waiting = await asyncio.wait(tasks, timeout=300)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert not waiting
@@ -195,7 +195,7 @@ def test_an_interrupt_stops_cleanly_and_the_same_command_goes_on(tmp_path: Path)
             _until(lambda: log.exists() and len(log.read_bytes().splitlines()) >= 4, first)
             assert _stopped(first, signal.SIGINT, tmp_path) == 130
         with _started(port, tmp_path) as last:
-            _, said = last.communicate(timeout=120)
+            _, said = last.communicate(timeout=300)
     assert last.returncode == 0, said
     assert read_journal(tmp_path / "flow/journal.db").meta["state"] == "finished"
     receipt = audit(tmp_path / "flow")
@@ -246,7 +246,7 @@ def _python(*arguments: str) -> Iterator[subprocess.Popen[str]]:
 def _stopped(process: subprocess.Popen[str], number: int, place: Path) -> int:
     """Send the signal; returns the exit code once the run has said and noted that it stopped."""
     process.send_signal(number)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=300)
     assert "stopped; the same command goes on from here" in said
     assert "Traceback" not in said
     assert read_journal(place / "flow/journal.db").meta["state"] == "stopped"
@@ -254,7 +254,7 @@ def _stopped(process: subprocess.Popen[str], number: int, place: Path) -> int:
 
 
 def _until(what: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not what():
         assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < deadline

@@ -57,9 +57,7 @@ def replay(recorded: Path, tmp_path: Path) -> Callable[..., int]:
 
 
 @pytest.mark.usefixtures("offline")
-def test_a_whole_run_is_replayed_offline(
-    recorded: Path, replay: Callable[..., int], tmp_path: Path
-) -> None:
+def test_a_whole_run_is_replayed_offline(recorded: Path, replay: Callable[..., int], tmp_path: Path) -> None:
     """The same data, exams and decision come out, nothing is paid, and the recording is as it was."""
     before = {path: path.read_bytes() for path in recorded.rglob("*") if path.is_file()}
     assert replay() == 0
@@ -78,9 +76,7 @@ def test_a_whole_run_is_replayed_offline(
 
 
 @pytest.mark.usefixtures("offline")
-def test_a_replay_of_a_replay_reaches_the_first_recording(
-    replay: Callable[..., int], tmp_path: Path
-) -> None:
+def test_a_replay_of_a_replay_reaches_the_first_recording(replay: Callable[..., int], tmp_path: Path) -> None:
     """What a replay did not pay it does not hold; the run it replayed does."""
     assert replay("--name", "one") == 0
     assert replay("--name", "two", of=tmp_path / "one") == 0
