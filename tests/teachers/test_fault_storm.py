@@ -61,7 +61,7 @@ async def test_a_storm_of_faults_costs_no_record_its_story(journal: Journal) -> 
     or a rejection that says where, why, after how many tries, and what came back."""
     said, away = listener()
     async with ScriptedServer(latency=0.01, faults=storm, retry_after=0.02) as server:
-        endpoint = HttpEndpoint(server.base_url, timeout=0.3, say=said, probe_every=0.02)
+        endpoint = HttpEndpoint(server.base_url, timeout=1.0, say=said, probe_every=0.02)
         restart: list[asyncio.Task[None]] = []
 
         async def bounce() -> None:
@@ -137,7 +137,7 @@ def doomed(hopeless: tuple[str, ...]) -> FaultRule:
 async def test_a_fault_that_stays_rejects_its_record_alone(journal: Journal) -> None:
     """Each class ends after its own number of tries, with its name and what the server sent."""
     async with ScriptedServer(faults=doomed(tuple(STORIES)), retry_after=0.005) as server:
-        endpoint = HttpEndpoint(server.base_url, timeout=0.15)
+        endpoint = HttpEndpoint(server.base_url, timeout=0.6)
         counts = await run(journal, endpoint, 30)
         await endpoint.aclose()
     assert (counts.kept, counts.rejected) == (30 - len(STORIES), len(STORIES))
@@ -153,7 +153,7 @@ async def test_mixed_faults_are_all_told(journal: Journal) -> None:
     """A call that failed in several ways names them all, and no class used up another's tries."""
     tries = ["reset", "500", "truncated", "reset"] + ["timeout"] * 3
     async with ScriptedServer(script=tries) as server:
-        endpoint = HttpEndpoint(server.base_url, timeout=0.1)
+        endpoint = HttpEndpoint(server.base_url, timeout=0.6)
         await run(journal, endpoint, 1)
         await endpoint.aclose()
     (rejection,) = results_of(journal)[0].rejections
