@@ -22,8 +22,10 @@ _START = 16
 _MOST = 4096
 _STEP = 1.2
 _PAYS = 0.25
-_TOLERATED = 0.2
-_REST_MOST = 16
+_TOLERATED = 0.25
+_NARROW = 0.8
+_REST_MOST = 8
+_SAMPLE = 64
 
 
 class Limit:
@@ -91,22 +93,22 @@ class Limit:
             self._wake()
 
     def _learn(self, seconds: float, outcome: Outcome) -> None:
-        enough = max(_START, self.width / 2)
         if outcome == "refused":
             self._refused += 1
-            if self._refused > _TOLERATED * enough:
+            if self._refused > _TOLERATED * max(_SAMPLE, self.width):
                 self._give_way()
             return
         self._answered += 1
         self._seconds += seconds
-        if self._answered + self._refused >= enough:
+        if self._answered + self._refused >= max(_START, self.width / 2):
             self._judge()
 
     def _give_way(self) -> None:
-        """Too many were refused: narrow at once, and be slow to try more again."""
-        self._end_trial()
+        """Too many were refused: narrow at once. If that came of a trial, be slow to try again."""
+        if self._settled is not None:
+            self._end_trial()
         self._factor = _STEP
-        self.scale(1 - _TOLERATED)
+        self.scale(_NARROW)
 
     def _judge(self) -> None:
         """Enough calls came back: end the trial under way, or begin one."""

@@ -1,7 +1,8 @@
-"""Shared fixtures: a journal in a temporary folder."""
+"""Shared fixtures: a journal in a temporary folder, an environment no test can change for the next."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,3 +17,12 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
     opened = Journal(tmp_path / "journal.db")
     yield opened
     opened.close()
+
+
+@pytest.fixture(autouse=True)
+def same_environment() -> Iterator[None]:
+    """What runs in this process may set variables, as training does; the next test has its own."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
