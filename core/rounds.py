@@ -174,7 +174,7 @@ async def _rounds(session: Session, flow: Flow, team: Team, recording: Recording
         if decision.decision == "promote":
             champion = challenger
         else:
-            team.swap_back("student", champion.weights, champion.served)
+            await team.swap_back("student", champion.folder, champion.weights, champion.served)
             if session.flow.gate.on_reject == "stop":
                 break
     return decisions

@@ -78,3 +78,7 @@ class ReplayTeam(Team):
     async def swap_in(self, role: str, weights: Path, version: str, name: str) -> None:
         """From now on the role is played by what was recorded of these weights."""
         self.models[role].become(name, version)
+
+    async def swap_back(self, role: str, weights: Path | None, version: str, served: str) -> None:
+        """From now on the role is played by what was recorded of the earlier weights."""
+        self.models[role].become(served, version)

@@ -86,8 +86,13 @@ class Team:
             await server.reload_weights(weights)
             self.models[role].become(self.models[role].served, version)
 
-    def swap_back(self, role: str, version: str, served: str) -> None:
-        """Have `role` answered by weights the server already holds."""
+    async def swap_back(self, role: str, weights: Path | None, version: str, served: str) -> None:
+        """Have `role` answered as before by `weights` (None: the base model's).
+
+        An adapter is still in the server; full weights have to be loaded again.
+        """
+        if not self._lora:
+            await self._servers[self._key(role)].reload_weights(weights or self._folders[role])
         self.models[role].become(served, version)
 
     async def check(self) -> None:
