@@ -22,7 +22,7 @@ MOST = 1.5
 LATENCY, TIMEOUT, AWAY = 1.0, 4.0, 1.0
 
 
-async def rows(records: int = 1200, concurrency: int | None = None) -> list[Row]:
+async def rows(records: int = 1600, concurrency: int | None = None) -> list[Row]:
     """Wall time with faults over wall time without; `concurrency` pins it."""
     calm = await _run(records, concurrency)
     storm = await _run(records, concurrency, ",".join(f"{kind}=0.05" for kind in KINDS), calm.wall / 2)

@@ -51,7 +51,9 @@ class Limit:
         self._settled: tuple[int, float] | None = None
         """Width and answers a second before the trial under way, None between trials."""
         self._rest = self._patience = 1
-        self._restart()
+        self._began = time.monotonic()
+        """When the width last changed: calls sent earlier tell nothing of it."""
+        self._recount()
 
     @property
     def queued(self) -> int:
@@ -65,6 +67,7 @@ class Limit:
             return
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(place)
+        self._held = True
         try:
             await place
         except asyncio.CancelledError:
@@ -89,7 +92,8 @@ class Limit:
         if not self.pinned:
             self.width = min(_MOST, max(1, width))
             self.seconds = 0.0
-            self._restart()
+            self._began = time.monotonic()
+            self._recount()
             self._wake()
 
     def _learn(self, seconds: float, outcome: Outcome) -> None:
@@ -100,7 +104,7 @@ class Limit:
             return
         self._answered += 1
         self._seconds += seconds
-        if self._answered + self._refused >= max(_START, self.width / 2):
+        if self._answered + self._refused >= max(_START, self.width):
             self._judge()
 
     def _give_way(self) -> None:
@@ -114,11 +118,11 @@ class Limit:
         """Enough calls came back: end the trial under way, or begin one."""
         self.seconds = max(1e-6, self._seconds / self._answered)
         rate = self.width / self.seconds * self._answered / (self._answered + self._refused)
-        if self.steered or not self._waiting:  # what the gate did not hold back, its width does not explain
-            self._restart()
+        if self.steered or not self._held:  # what the gate did not hold back, its width does not explain
+            self._recount()
         elif self._settled is None:
             self._rest -= 1
-            self._try(rate) if self._rest <= 0 else self._restart()
+            self._try(rate) if self._rest <= 0 else self._recount()
         else:
             width, before = self._settled
             wanted = 1 + _PAYS * (self.width / width - 1)
@@ -138,9 +142,8 @@ class Limit:
         self._settled = None
         self._rest = self._patience = min(_REST_MOST, 2 * self._patience)
 
-    def _restart(self) -> None:
-        """Forget the calls seen so far: those sent from now on tell of the present width."""
-        self._began = time.monotonic()
+    def _recount(self) -> None:
+        self._held = bool(self._waiting)
         self._answered = self._refused = 0
         self._seconds = 0.0
 

@@ -34,7 +34,7 @@ _BUSY = Policy(2 * ATTEMPTS, 1.0, 60.0)
 """Too much to do: patience, since the gate narrows meanwhile."""
 _SLOW = Policy(3, 0.05, 1.0)
 """Each try costs a whole time-out, so there are few; the time-out was the wait."""
-_BROKEN = Policy(ATTEMPTS, 0.5, 30.0)
+_BROKEN = Policy(ATTEMPTS, 0.25, 30.0)
 _AWAY = Policy(10 * ATTEMPTS, 0.5, 2.0)
 """Nobody there: not the call's fault. The breaker takes over, and decides when all is lost."""
 _POLICIES = {
