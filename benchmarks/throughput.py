@@ -1,5 +1,6 @@
 """How much of a server's speed a run gets: the three-call flow with each call taking a fixed
-time at the server, against `calls in flight / that time`, and against bare aiohttp at the same.
+time at the server (half as much to one and a half times), against `calls in flight / that
+time`, and against bare aiohttp at the same. The first and the last tenth are left out.
 
 The client is one process and has one core. N calls in flight of L seconds each leave it L / N
 seconds of CPU a call; where bare aiohttp itself falls short of the ideal, the machine does.
@@ -28,7 +29,7 @@ async def rows(rounds: int = 12) -> list[Row]:
 
 async def _load(in_flight: int, latency: float, rounds: int) -> Row:
     calls = in_flight * rounds
-    async with scripted_server("--latency", str(latency)) as base_url:
+    async with scripted_server("--latency", str(latency), "--jitter", "0.5") as base_url:
         floor = await bare(base_url, calls, in_flight)
         ours = await flow(base_url, calls // CALLS, in_flight)
     ideal = in_flight / latency
