@@ -1,6 +1,7 @@
 """How much of a server's speed a run gets: the three-call flow with each call taking a fixed
 time at the server (half as much to one and a half times), against `calls in flight / that
-time`, and against bare aiohttp at the same. The first and the last tenth are left out.
+time`, and against bare aiohttp at the same. The start and the last stragglers are left
+out.
 
 The client is one process and has one core. N calls in flight of L seconds each leave it L / N
 seconds of CPU a call; where bare aiohttp itself falls short of the ideal, the machine does.

@@ -6,7 +6,7 @@ import asyncio
 import resource
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 import orjson
 
-from synth.chat import Request
+from synth.chat import Reply, Request
 from synth.engine import Context, run_graph
 from synth.engine.runner import Result, seed_rng
 from synth.engine.tuning import many_connections, quiet_gc
@@ -35,7 +35,8 @@ SYSTEM = "You answer with one JSON object and nothing else."
 
 @dataclass
 class Cost:
-    """Of one arm: calls made, CPU and wall seconds in this process, and when each call or record ended."""
+    """Of one arm: calls made, CPU and wall seconds in this process, when each call ended,
+    and when the last seed was taken."""
 
     calls: int
     cpu: float = 0.0
@@ -43,6 +44,7 @@ class Cost:
     kept: int = 0
     rejected: int = 0
     ends: list[float] = field(default_factory=list)
+    dry: float = 0.0
 
     @property
     def cpu_ms(self) -> float:
@@ -56,10 +58,27 @@ class Cost:
 
     @property
     def steady_rate(self) -> float:
-        """Calls a second in the middle eight tenths: without the start and the last stragglers."""
-        tenth = len(self.ends) // 10
-        middle = self.ends[tenth : len(self.ends) - tenth]
-        return (self.calls / len(self.ends)) * (len(middle) - 1) / (middle[-1] - middle[0])
+        """Calls a second without the first tenth, and while there were seeds left to begin."""
+        middle = [end for end in self.ends[len(self.ends) // 10 :] if end <= self.dry]
+        return (len(middle) - 1) / (middle[-1] - middle[0])
+
+    def watch(self, given: Iterator[Seed]) -> Iterator[Seed]:
+        """The seeds, noting when they run out."""
+        yield from given
+        self.dry = time.perf_counter()
+
+
+class _Timed(HttpEndpoint):
+    """Notes when each call ends."""
+
+    def __init__(self, ends: list[float], base_url: str, **options: Any) -> None:
+        super().__init__(base_url, **options)
+        self._ends = ends
+
+    async def chat(self, *asked: Any) -> list[Reply]:
+        replies = await super().chat(*asked)
+        self._ends.append(time.perf_counter())
+        return replies
 
 
 async def flow(
@@ -75,7 +94,7 @@ async def flow(
     cost = Cost(CALLS * records)
     with tempfile.TemporaryDirectory() as folder:
         journal = Journal(Path(folder) / "journal.db")
-        endpoint = HttpEndpoint(base_url, concurrency=concurrency, timeout=call_seconds, probe_every=0.5)
+        endpoint = _Timed(cost.ends, base_url, concurrency=concurrency, timeout=call_seconds, probe_every=0.5)
         model = Model("teacher", "scripted", "v1", "scripted", endpoint, journal)
 
         def context(seed: Seed) -> Context:
@@ -87,7 +106,6 @@ async def flow(
             return max(256, model.width + model.width // 4)
 
         def on_done(result: Result) -> None:
-            cost.ends.append(time.perf_counter())
             cost.kept += len(result.samples)
             cost.rejected += len(result.rejections)
 
@@ -98,7 +116,7 @@ async def flow(
             cost,
             lambda: run_graph(
                 graph,
-                seeds(records, filler),
+                cost.watch(seeds(records, filler)),
                 context,
                 journal,
                 stage="1/bench",
@@ -113,7 +131,8 @@ async def flow(
 
 async def bare(base_url: str, calls: int, concurrency: int) -> Cost:
     """The floor: the same bodies sent by aiohttp, the reply parsed by orjson, nothing else."""
-    texts, cost = iter(seeds(calls, FILLER)), Cost(calls)
+    cost = Cost(calls)
+    texts = cost.watch(seeds(calls, FILLER))
     many_connections()
     url = f"{base_url}/chat/completions"
     headers = {"Content-Type": "application/json"}
@@ -133,7 +152,8 @@ async def sdk(base_url: str, calls: int, concurrency: int) -> Cost:
     """The same calls with the openai package as it comes."""
     from openai import AsyncOpenAI
 
-    texts, cost = iter(seeds(calls, FILLER)), Cost(calls)
+    cost = Cost(calls)
+    texts = cost.watch(seeds(calls, FILLER))
     async with AsyncOpenAI(base_url=base_url, api_key="none", max_retries=0) as client:
 
         async def worker() -> None:

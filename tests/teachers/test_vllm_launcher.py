@@ -341,8 +341,9 @@ async def test_real_vllm_answers_and_leaves_nothing(tmp_path: Path) -> None:
     """The real server starts with these arguments, answers greedily, tells its figures and goes."""
     model = resolve("smollm2-135m")
     log = tmp_path / "server.log"
+    before = set(psutil.Process().children(recursive=True))
     async with VllmServer(model, "base", ServerOptions(kv_cache_gib=1), log, lora=True) as server:
-        family = psutil.Process().children(recursive=True)
+        family = set(psutil.Process().children(recursive=True)) - before
         ask = {
             "model": "base",
             "messages": [{"role": "user", "content": "What is the capital of France?"}],
