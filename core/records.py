@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NotRequired
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import TypedDict
 
 __all__ = [
@@ -82,11 +82,15 @@ class Question(Record):
     choices: tuple[str, ...] = ()
     source: str = ""
     licence: str = ""
+    meta: dict[str, Any] = Field(default_factory=dict)
+    """What a verifier or a flow needs beside the answer: `constraints` (a list of IFEval types
+    with their arguments), `messages` (the turns before the question)."""
 
     @classmethod
-    def of(cls, question: str, answer: str, **rest: Any) -> Question:
-        """A question whose id is the hash of its text and answer."""
-        return cls(id=content_id([question, answer]), question=question, answer=answer, **rest)
+    def of(cls, question: str, answer: str, *, meta: dict[str, Any] | None = None, **rest: Any) -> Question:
+        """A question whose id is the hash of its text, its answer and its `meta`, if it has one."""
+        identity = content_id([question, answer, meta] if meta else [question, answer])
+        return cls(id=identity, question=question, answer=answer, meta=meta or {}, **rest)
 
 
 class Sampling(Record):
@@ -126,7 +130,10 @@ class Verdict(Record):
 
 
 class Sample(Record):
-    """One training example. SFT has `completion`; a preference pair has `chosen` and `rejected`."""
+    """One training example. SFT has `completion`; a preference pair has `chosen` and `rejected`.
+
+    `learner` is the role that trains on it.
+    """
 
     id: str
     seed_id: str
@@ -137,6 +144,7 @@ class Sample(Record):
     completion: list[Message] | None = None
     chosen: list[Message] | None = None
     rejected: list[Message] | None = None
+    learner: str = "student"
     skills: tuple[str, ...] = ()
     family: str = ""
     licence: str = ""
@@ -150,6 +158,14 @@ class Sample(Record):
         completion: list[Message] = [{"role": "assistant", "content": answer}]
         identity = content_id([list(prompt), completion])
         return cls(id=identity, prompt=list(prompt), completion=completion, **rest)
+
+    @classmethod
+    def pair(cls, prompt: Sequence[Message], chosen: str, rejected: str, **rest: Any) -> Sample:
+        """A prompt with an answer to prefer and one to avoid."""
+        better: list[Message] = [{"role": "assistant", "content": chosen}]
+        worse: list[Message] = [{"role": "assistant", "content": rejected}]
+        identity = content_id([list(prompt), better, worse])
+        return cls(id=identity, prompt=list(prompt), chosen=better, rejected=worse, **rest)
 
 
 class Rejection(Record):
@@ -173,7 +189,11 @@ class Rejection(Record):
 
 
 class Judged(Record):
-    """One held-out item as one student answered it. `strict` wants the bare answer."""
+    """One held-out item as one student answered it. `strict` wants the bare answer.
+
+    `score` is the verifier's own number where it gives one, else 1 for right and 0 for wrong;
+    `parts` are its single verdicts, such as one a constraint.
+    """
 
     id: str
     family: str
@@ -183,3 +203,13 @@ class Judged(Record):
     extracted: str
     correct: bool
     strict: bool
+    score: float = 0.0
+    parts: tuple[bool, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _scored(cls, data: Any) -> Any:
+        """Without a score of its own an item counts 1 or 0."""
+        if isinstance(data, dict) and "score" not in data:
+            return {**data, "score": float(bool(data.get("correct")))}
+        return data

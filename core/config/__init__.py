@@ -4,6 +4,7 @@ from synth.config.check import check_files
 from synth.config.flowfile import (
     Budget,
     DataSource,
+    Dpo,
     ErrorBudget,
     Evaluate,
     FlowFile,
@@ -25,6 +26,7 @@ from synth.config.schema import flow_schema
 __all__ = [
     "Budget",
     "DataSource",
+    "Dpo",
     "ErrorBudget",
     "Evaluate",
     "FlowFile",

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 __all__ = [
     "Budget",
     "DataSource",
+    "Dpo",
     "ErrorBudget",
     "Evaluate",
     "FlowFile",
@@ -149,7 +150,7 @@ class DataSource(Strict):
     """Where questions come from: task families, or a file, folder or hub data set."""
 
     source: str
-    """`tasks` (procedural families), a path (jsonl, parquet, csv), or `hub:owner/name`."""
+    """`tasks`, `instructions` or `topics` (procedural), a path (jsonl, parquet, csv), or `hub:owner/name`."""
     families: tuple[str, ...] = ()
     """Task families to draw from; all of the built-in set when empty. Only for `tasks`."""
     size: int | None = Field(default=None, gt=0)
@@ -162,8 +163,10 @@ class DataSource(Strict):
     """Configuration (subset) of a hub data set."""
     question: str = "question"
     """Field that holds the question."""
-    answer: str = "answer"
-    """Field that holds the answer."""
+    answer: str | None = "answer"
+    """Field that holds the answer; `null` for prompts that have no known answer."""
+    shape: Literal["questions", "conversations"] = "questions"
+    """`conversations`: rows are whole dialogues."""
     skill: str | None = None
     """Field that holds the skill or subject, if there is one."""
     answer_after: str | None = None
@@ -184,10 +187,27 @@ class Lora(Strict):
     """Adapt only the top N layers; all when left out."""
 
 
-class Train(Strict):
-    """How the student learns. Rates and counts are per optimiser step."""
+class Dpo(Strict):
+    """Direct preference optimisation (arXiv 2305.18290) and its relatives."""
 
-    objective: Literal["sft"] = "sft"
+    beta: float = Field(default=0.1, gt=0)
+    """Strength of the pull towards the reference; 5 to 10 where log-probabilities are averaged."""
+    loss: str = "sigmoid"
+    """TRL's name of the loss."""
+    length_normalised: bool = False
+    """Log-probabilities averaged over an answer's tokens instead of summed (arXiv 2507.06187)."""
+    nll: float = Field(default=0.0, ge=0)
+    """Weight of the likelihood of the chosen answer, added to the loss."""
+    stop_when_both_fall: float | None = Field(default=None, gt=0)
+    """Training stops once both answers lost so many nats a token against the start."""
+
+
+class Train(Strict):
+    """How a model learns. Rates and counts are per optimiser step."""
+
+    objective: Literal["sft", "dpo"] = "sft"
+    dpo: Dpo = Dpo()
+    """Only for `objective: dpo`."""
     lora: Lora | None = Lora()
     """`null` trains all weights."""
     learning_rate: float = Field(default=1e-4, gt=0)
@@ -208,16 +228,29 @@ class Train(Strict):
     """CPU threads; by default all."""
 
 
+VERIFIERS = ("answer", "math", "constraints")
+"""The built-in ones."""
+
+
 class Evaluate(Strict):
     """How the student is measured."""
 
-    verifier: Literal["answer", "math"] = "answer"
-    """`answer` reads the answer by its kind; `math` compares mathematical expressions."""
+    verifier: str = "answer"
+    """`answer` reads the answer by its kind; `math` compares mathematical expressions;
+    `constraints` checks IFEval's constraints; `module:function` is your own."""
     max_tokens: int = Field(default=64, gt=0)
     system: str | None = None
     """System message put before every question, in training and in evaluation."""
     prompt: str = "{question}"
     """How a question is put to the student; must contain `{question}`."""
+
+    @field_validator("verifier")
+    @classmethod
+    def _known_verifier(cls, verifier: str) -> str:
+        if verifier not in VERIFIERS and not re.fullmatch(r"[\w.]+:\w+", verifier):
+            known = ", ".join(VERIFIERS)
+            raise ValueError(f"'{verifier}' is no verifier; write {known}, or module:function")
+        return verifier
 
     @field_validator("prompt")
     @classmethod
@@ -230,10 +263,20 @@ class Evaluate(Strict):
 class Gate(Strict):
     """When a new student replaces the current one."""
 
-    metric: Literal["accuracy", "strict_accuracy"] = "accuracy"
-    test: Literal["mcnemar", "bootstrap"] = "mcnemar"
+    metric: Literal["accuracy", "strict_accuracy", "score"] = "accuracy"
+    test: Literal["mcnemar", "bootstrap", "wilcoxon"] = "mcnemar"
     alpha: float = Field(default=0.05, gt=0, lt=1)
+    promote: Literal["if-better", "always"] = "if-better"
+    """`always`: every round's student goes on, as in papers that iterate without a gate."""
     on_reject: Literal["stop", "continue"] = "continue"
+
+    @model_validator(mode="after")
+    def _test_fits(self) -> Gate:
+        if self.metric == "score" and self.test == "mcnemar":
+            raise ValueError("mcnemar counts right and wrong; for a score write test: wilcoxon or bootstrap")
+        if self.metric != "score" and self.test == "wilcoxon":
+            raise ValueError("wilcoxon ranks scores; for right and wrong write test: mcnemar or bootstrap")
+        return self
 
 
 class TokenPrice(Strict):
@@ -304,6 +347,8 @@ class FlowFile(Strict):
     with_: dict[str, Any] = Field(default_factory=dict, alias="with")
     """The flow's own parameters."""
     train: Train = Train()
+    learners: dict[str, Train] = Field(default_factory=dict)
+    """Role -> how it learns, for further roles that a round trains beside the student."""
     evaluate: Evaluate = Evaluate()
     gate: Gate = Gate()
     prices: Prices = Prices()
@@ -326,6 +371,17 @@ class FlowFile(Strict):
                 f"'{unknown[0]}' is neither a role nor a model of this file; name one of: {named}"
             )
         return prices
+
+    @field_validator("learners")
+    @classmethod
+    def _learners_are_roles(cls, learners: dict[str, Train], info: ValidationInfo) -> dict[str, Train]:
+        specs: dict[str, ModelSpec] = info.data.get("models") or {}
+        for role in learners:
+            if role == "student":
+                raise ValueError("the student's training stands under 'train'; name other roles here")
+            if specs and (role not in specs or specs[role].kind != "local"):
+                raise ValueError(f"'{role}' is no locally served role of this file; add it under models")
+        return learners
 
     @field_validator("budget")
     @classmethod

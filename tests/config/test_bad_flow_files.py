@@ -43,7 +43,7 @@ BAD = [
     (HEAD + "train:\n  seed: 1\n  seed: 2\n", "6:3", "train.seed", "first at flow.yaml:5:3", "keep"),
     (HEAD + "ronds: 2\n", "4:1", "ronds", "unknown key", "did you mean 'rounds'?"),
     (HEAD + "train: {lora: {rr: 8}}\n", "4:16", "train.lora.rr", "unknown key", "did you mean 'r'?"),
-    (HEAD + "gate: {zzz: 1}\n", "4:8", "gate.zzz", "unknown key", "metric, test, alpha, on_reject"),
+    (HEAD + "gate: {zzz: 1}\n", "4:8", "gate.zzz", "unknown key", "metric, test, alpha, promote, on_reject"),
     (HEAD + "train: {lr: 1e-4}\n", "4:9", "train.lr", "unknown key", "'learning_rate'"),
     (HEAD + "epochs: 2\n", "4:1", "epochs", "unknown key", "belongs under 'train'"),
     (HEAD + "train: {rounds: 2}\n", "4:9", "train.rounds", "unknown key", "top of the file"),
