@@ -6,11 +6,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 
 from benchmarks import faults, memory, three_calls, throughput
 from benchmarks.table import Row, show
+from synth.engine.tuning import run_loop
 
 __all__ = ["main"]
 
@@ -22,7 +22,7 @@ def main() -> int:
     measured: list[Row] = []
     for rows in QUICK:
         print(f"{rows.__module__} …", file=sys.stderr, flush=True)
-        measured += asyncio.run(rows())
+        measured += run_loop(rows())
     return 0 if show(measured) else 1
 
 

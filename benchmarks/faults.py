@@ -14,6 +14,7 @@ import sys
 from benchmarks.server import restart_after, server_process
 from benchmarks.table import Row, show
 from benchmarks.work import Cost, flow
+from synth.engine.tuning import run_loop
 
 __all__ = ["rows"]
 
@@ -49,4 +50,4 @@ async def _run(records: int, concurrency: int | None, faults: str = "", restart:
 
 
 if __name__ == "__main__":
-    sys.exit(0 if show(asyncio.run(rows(*map(int, sys.argv[1:])))) else 1)
+    sys.exit(0 if show(run_loop(rows(*map(int, sys.argv[1:])))) else 1)

@@ -21,6 +21,7 @@ from pathlib import Path
 from benchmarks.server import ROOT, scripted_server
 from synth.audit import audit
 from synth.engine import Result
+from synth.engine.tuning import run_loop
 from synth.journal import Journal
 from synth.runfiles import open_readonly
 from tests.support.request_log import paid_twice, read_log
@@ -141,4 +142,4 @@ async def main(records: int = 1000, concurrency: int = 256, kills: int = 50) -> 
 
 
 if __name__ == "__main__":
-    sys.exit(0 if asyncio.run(main(*map(int, sys.argv[1:]))) else 1)
+    sys.exit(0 if run_loop(main(*map(int, sys.argv[1:]))) else 1)

@@ -99,10 +99,10 @@ async def _simulate(records: int) -> None:
 def main(arguments: list[str]) -> int:
     """Measure, or do the measured work."""
     if arguments[:1] == ["--child"]:
-        asyncio.run(_child(int(arguments[1]), arguments[2]))
+        run_loop(_child(int(arguments[1]), arguments[2]))
         return 0
     records, kind = int(arguments[0]) if arguments else 10_000, arguments[1] if arguments[1:] else "calls"
-    return 0 if show(asyncio.run(rows(records, kind))) else 1
+    return 0 if show(run_loop(rows(records, kind))) else 1
 
 
 if __name__ == "__main__":

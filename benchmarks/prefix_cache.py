@@ -15,6 +15,7 @@ from pathlib import Path
 from benchmarks.table import Row, show
 from synth.chat import Request
 from synth.config import ServerOptions
+from synth.engine.tuning import run_loop
 from synth.records import Sampling
 from synth.teachers.http import HttpEndpoint
 from synth.teachers.models import resolve
@@ -58,4 +59,4 @@ async def _measure(server: VllmServer, prompts: list[str]) -> tuple[float, float
 
 
 if __name__ == "__main__":
-    sys.exit(0 if show(asyncio.run(rows())) else 1)
+    sys.exit(0 if show(run_loop(rows())) else 1)

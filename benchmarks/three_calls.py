@@ -7,12 +7,12 @@ All included on our side: graph, template, request, parse, journal, lineage, res
 
 from __future__ import annotations
 
-import asyncio
 import sys
 
 from benchmarks.server import scripted_server
 from benchmarks.table import Row, show
 from benchmarks.work import CALLS, Cost, bare, flow, sdk
+from synth.engine.tuning import run_loop
 
 __all__ = ["rows"]
 
@@ -45,4 +45,4 @@ def _of(cost: Cost) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(0 if show(asyncio.run(rows(*map(int, sys.argv[1:])))) else 1)
+    sys.exit(0 if show(run_loop(rows(*map(int, sys.argv[1:])))) else 1)

@@ -9,12 +9,12 @@ seconds of CPU a call; where bare aiohttp itself falls short of the ideal, the m
 
 from __future__ import annotations
 
-import asyncio
 import sys
 
 from benchmarks.server import scripted_server
 from benchmarks.table import Row, show
 from benchmarks.work import CALLS, bare, flow
+from synth.engine.tuning import run_loop
 
 __all__ = ["rows"]
 
@@ -44,4 +44,4 @@ async def _load(in_flight: int, latency: float, rounds: int) -> Row:
 
 
 if __name__ == "__main__":
-    sys.exit(0 if show(asyncio.run(rows(*map(int, sys.argv[1:])))) else 1)
+    sys.exit(0 if show(run_loop(rows(*map(int, sys.argv[1:])))) else 1)

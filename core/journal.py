@@ -61,6 +61,12 @@ INSERT INTO starts(session, replayed, at) VALUES(?,?,?)
 ON CONFLICT(session) DO UPDATE SET replayed = excluded.replayed
 """
 
+_SEND = "INSERT INTO sends(key, session, at) VALUES(?, ?, ?)"
+_CALL = (
+    "INSERT OR IGNORE INTO calls(key, stage, agent, role, model, weights, request, reply,"
+    " prompt_tokens, completion_tokens, seconds, at) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)"
+)
+
 _Row = tuple[str, tuple[Any, ...], "asyncio.Future[None] | None"]
 """A statement, its values, and who waits for it; an empty statement ends the writer."""
 
@@ -194,15 +200,12 @@ class Journal:
 
     async def intend(self, key: bytes) -> None:
         """Commit that this call is about to be sent; returns once it is on disk."""
-        await self._put(
-            "INSERT INTO sends(key, session, at) VALUES(?, ?, ?)", (key, self.session, time.time())
-        )
+        await self._put(_SEND, (key, self.session, time.time()))
 
     async def record(self, call: CallRow) -> None:
         """Commit an answered call; returns once it is on disk. The first answer stays."""
         await self._put(
-            "INSERT OR IGNORE INTO calls(key, stage, agent, role, model, weights, request, reply,"
-            " prompt_tokens, completion_tokens, seconds, at) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)",
+            _CALL,
             (
                 call.key,
                 call.stage,
@@ -298,20 +301,25 @@ class Journal:
     def _commit(self, connection: sqlite3.Connection, rows: list[_Row]) -> None:
         replayed = self.replayed
         connection.execute("BEGIN IMMEDIATE")
+        for many in (_SEND, _CALL):
+            connection.executemany(many, [values for statement, values, _ in rows if statement is many])
         for statement, values, _ in rows:
-            connection.execute(statement, values)
+            if statement is not _SEND and statement is not _CALL:
+                connection.execute(statement, values)
         if replayed > self._noted and (rows or replayed):
             connection.execute(_NOTE_START, (self.session, replayed, time.time()))
             self._noted = replayed
         connection.commit()
 
     def _next_batch(self) -> list[_Row]:
-        """Wait for a first row, then take what arrives within a few milliseconds."""
+        """Wait for a first row, then take what has arrived a few milliseconds later."""
         batch = [self._queue.get()]
-        deadline = time.monotonic() + _BATCH_SECONDS
+        if batch[0][0]:
+            # One sleep, not a wait for each row: every wake-up takes the interpreter from the loop.
+            time.sleep(_BATCH_SECONDS)
         while batch[-1][0]:
             try:
-                batch.append(self._queue.get(timeout=max(0.0, deadline - time.monotonic())))
+                batch.append(self._queue.get_nowait())
             except Empty:
                 break
         return batch

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from pathlib import Path
 
@@ -54,13 +53,14 @@ def command(
     """
     loaded = load(flow, overrides, profile)
     from synth.engine.folder import RunFolder
+    from synth.engine.tuning import run_loop
     from synth.probe import plan_run
     from synth.progress import make_progress
 
     folder = RunFolder(runs / (name or run_name(loaded, overrides, profile)))
     os.environ["LANGSMITH_TRACING"] = os.environ["LANGCHAIN_TRACING_V2"] = "false"
     with make_progress(quiet or as_json) as progress:
-        plan = asyncio.run(plan_run(loaded, folder, probe, progress))
+        plan = run_loop(plan_run(loaded, folder, probe, progress))
     if as_json:
         click.echo(plan.model_dump_json(indent=2))
         return

@@ -64,6 +64,7 @@ def command(
         os.environ["HF_HUB_OFFLINE"] = "1"
     loaded = load(flow, overrides, profile, offline=replay is not None)
     from synth.engine.folder import RunFolder
+    from synth.engine.tuning import run_loop
     from synth.progress import make_progress
     from synth.rounds import run
 
@@ -84,6 +85,6 @@ def command(
         click.echo(f"report: {folder.path / 'report.html'}")
 
     try:
-        asyncio.run(work())
+        run_loop(work())
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
