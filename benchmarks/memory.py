@@ -14,6 +14,7 @@ from pathlib import Path
 
 from benchmarks.server import ROOT, scripted_server
 from benchmarks.table import Row, show
+from synth.engine.tuning import run_loop
 
 __all__ = ["rows"]
 
