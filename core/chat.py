@@ -26,6 +26,7 @@ Leaving = Callable[[], Awaitable[None]]
 class Request:
     """One question to a model. `stage` and `agent` are bookkeeping and not part of the key.
 
+    A single message of the role `text` is a text to be continued as it is, without a chat template.
     `schema` asks for JSON of that shape, by guided decoding where the endpoint has it.
     """
 
@@ -34,6 +35,11 @@ class Request:
     schema: dict[str, Any] | None = None
     stage: str = ""
     agent: str = ""
+
+    @property
+    def plain(self) -> bool:
+        """Whether this is a text to be continued."""
+        return len(self.messages) == 1 and self.messages[0]["role"] == "text"
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ class Excerpt(Part):
 
 
 class AnswerChange(Part):
-    """A held-out item only one of the two students got right: the new one if `gained`."""
+    """A held-out item one of the two students got right, or did better: the new one if `gained`."""
 
     family: str
     question: str
@@ -93,12 +93,12 @@ def answers(folder: Path, warnings: list[str]) -> tuple[Score | None, Score | No
     """The scores of both students, and a few items gained and lost."""
     before = list(read_lines(folder / "before.jsonl", Judged, warnings))
     after = {record.id: record for record in read_lines(folder / "after.jsonl", Judged, warnings)}
-    changed = [(b, after[b.id]) for b in before if b.id in after and b.correct != after[b.id].correct]
+    changed = [(b, after[b.id]) for b in before if b.id in after and _rank(b) != _rank(after[b.id])]
     shown: list[AnswerChange] = []
     for gained in (True, False):
         of_family: dict[str, AnswerChange] = {}
         for b, a in changed:
-            if a.correct is gained:
+            if (_rank(a) > _rank(b)) is gained:
                 of_family.setdefault(b.family, _changed(b, a))
         shown += list(of_family.values())[: SHOWN // 2]
     return _score(before), _score(list(after.values())), shown
@@ -111,8 +111,13 @@ def _changed(before: Judged, after: Judged) -> AnswerChange:
         answer=_clip(before.answer),
         before=_clip(before.response),
         after=_clip(after.response),
-        gained=after.correct,
+        gained=_rank(after) > _rank(before),
     )
+
+
+def _rank(record: Judged) -> tuple[bool, float]:
+    """What says which of two answers to an item is the better one."""
+    return record.correct, record.score
 
 
 def _score(records: Sequence[Judged]) -> Score | None:

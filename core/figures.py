@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["compact", "count", "duration", "money", "percent", "points", "probability"]
+__all__ = ["compact", "count", "duration", "level", "money", "percent", "points", "probability", "shift"]
 
 MINUS = "\N{MINUS SIGN}"
 SPACE = "\N{NO-BREAK SPACE}"
@@ -20,6 +20,21 @@ def points(difference: float) -> str:
     text = f"{100 * abs(difference):.1f}"
     if text == "0.0":
         return text
+    return f"+{text}" if difference > 0 else f"{MINUS}{text}"
+
+
+def level(value: float, metric: str, digits: int = 1) -> str:
+    """Where a student stands: a share as a percentage, under the metric `score` the mean as it is."""
+    return f"{value:.3g}" if metric == "score" else percent(value, digits)
+
+
+def shift(difference: float, metric: str) -> str:
+    """By how much a level moved, always signed: percentage points, or under `score` its own unit."""
+    if metric != "score":
+        return points(difference)
+    text = f"{abs(difference):.3g}"
+    if float(text) == 0:
+        return "0"
     return f"+{text}" if difference > 0 else f"{MINUS}{text}"
 
 

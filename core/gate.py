@@ -1,7 +1,7 @@
 """The gate: a new student replaces the current one only if it is measurably better.
 
 Both students answered the same held-out items, so the comparison is paired: what counts
-are the items only one of them got right.
+are the items only one of them got right, or those whose score changed.
 """
 
 from __future__ import annotations
@@ -14,39 +14,44 @@ from pydantic import BaseModel, ConfigDict
 
 from synth.config.flowfile import Gate
 from synth.errors import SynthError
-from synth.figures import SPACE, percent, points, probability
+from synth.figures import SPACE, level, probability, shift
 from synth.records import Judged
-from synth.stats import Interval, holm, mcnemar, paired_bootstrap, wilson
+from synth.stats import Interval, holm, mcnemar, paired_bootstrap, wilcoxon, wilson
 
 __all__ = ["Change", "Decision", "FamilyChange", "decide"]
 
-Metric = Literal["accuracy", "strict_accuracy"]
-Pair = tuple[bool, bool]
-"""One item: right before, right after."""
+Metric = Literal["accuracy", "strict_accuracy", "score"]
+Test = Literal["mcnemar", "bootstrap", "wilcoxon"]
+Pair = tuple[float, float]
+"""One item: its score before and after; 1 or 0 for right or wrong."""
+TESTS = {"mcnemar": "exact McNemar", "wilcoxon": "Wilcoxon signed-rank"}
 
 
 class Change(BaseModel):
-    """What became of a set of items under one metric. Shares are 0..1, intervals 95 %."""
+    """What became of a set of items under one metric. Shares are 0..1, intervals 95 %.
+
+    Under the metric `score` the figures are means, in the verifier's unit.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     metric: Metric
     n: int
     before: float
-    """Share right with the current student."""
+    """Share right, or mean score, with the current student."""
     before_interval: Interval
-    """Wilson."""
+    """Wilson; of a mean score the bootstrap's."""
     after: float
     after_interval: Interval
     gained: int
-    """Items wrong before and right after."""
+    """Items wrong before and right after, or with a higher score."""
     lost: int
-    """Items right before and wrong after."""
+    """Items right before and wrong after, or with a lower score."""
     difference: float
     difference_interval: Interval
     """Paired bootstrap over items."""
     p_value: float
-    """Exact McNemar, two-sided."""
+    """Two-sided: exact McNemar, of scores Wilcoxon's signed-rank test."""
 
 
 class FamilyChange(Change):
@@ -61,7 +66,7 @@ class Decision(Change):
     """The gate's decision under the metric it was asked to use, with all it rests on."""
 
     decision: Literal["promote", "keep"]
-    test: Literal["mcnemar", "bootstrap"]
+    test: Test
     alpha: float
     reason: str
     """One plain sentence."""
@@ -69,6 +74,8 @@ class Decision(Change):
     """The answer found in the response is right."""
     strict: Change
     """The response is the bare right answer."""
+    score: Change | None = None
+    """The verifier's own number, where it says more than right or wrong."""
     families: list[FamilyChange]
     """In the order of their names."""
 
@@ -76,25 +83,30 @@ class Decision(Change):
 def decide(before: Sequence[Judged], after: Sequence[Judged], settings: Gate, seed: int = 0) -> Decision:
     """Compare two students on the same items; `seed` is that of the bootstrap.
 
-    Promotes only if more items are right than before and the chosen test is significant
-    at `settings.alpha`. Items are matched by id.
+    Promotes only if more items are right than before (or the mean score is higher) and the chosen
+    test is significant at `settings.alpha`; with `settings.promote` `always` whatever comes out.
+    Items are matched by id.
 
     Raises:
         SynthError: there are no items, an id occurs twice, or one side lacks items.
     """
     items = _match(before, after)
-    accuracy = _change("accuracy", [(b.correct, a.correct) for b, a in items], seed)
-    strict = _change("strict_accuracy", [(b.strict, a.strict) for b, a in items], seed)
-    headline = accuracy if settings.metric == "accuracy" else strict
-    significant, evidence = _test(headline, settings, seed)
+    scored = settings.metric == "score" or any(r.score != r.correct for item in items for r in item)
+    plain: list[Metric] = ["accuracy", "strict_accuracy"]
+    metrics: list[Metric] = [*plain, "score"] if scored else plain
+    changes = {metric: _change(metric, _pairs(items, metric), seed) for metric in metrics}
+    headline = changes[settings.metric]
+    significant, evidence = _test(headline, _pairs(items, settings.metric), settings, seed)
+    better = significant and headline.difference > 0
     return Decision(
         **dict(headline),
-        decision="promote" if significant and headline.difference > 0 else "keep",
+        decision="promote" if better or settings.promote == "always" else "keep",
         test=settings.test,
         alpha=settings.alpha,
-        reason=_reason(headline, significant, evidence),
-        accuracy=accuracy,
-        strict=strict,
+        reason=_reason(headline, better, evidence, settings),
+        accuracy=changes["accuracy"],
+        strict=changes["strict_accuracy"],
+        score=changes.get("score"),
         families=_families(items, settings.metric, seed),
     )
 
@@ -131,32 +143,43 @@ def _named(ids: Sequence[str]) -> str:
     return f"{len(ids)} items ({shown}) are"
 
 
+def _pairs(items: Iterable[tuple[Judged, Judged]], metric: Metric) -> list[Pair]:
+    field = {"accuracy": "correct", "strict_accuracy": "strict", "score": "score"}[metric]
+    return [(float(getattr(b, field)), float(getattr(a, field))) for b, a in items]
+
+
 def _change(metric: Metric, pairs: Sequence[Pair], seed: int) -> Change:
     n = len(pairs)
-    right_before, right_after = sum(b for b, _ in pairs), sum(a for _, a in pairs)
-    gained = sum(a and not b for b, a in pairs)
-    lost = sum(b and not a for b, a in pairs)
+    before, after = [b for b, _ in pairs], [a for _, a in pairs]
+    differences = [a - b for b, a in pairs]
+    gained, lost = sum(d > 0 for d in differences), sum(d < 0 for d in differences)
     return Change(
         metric=metric,
         n=n,
-        before=right_before / n,
-        before_interval=wilson(right_before, n),
-        after=right_after / n,
-        after_interval=wilson(right_after, n),
+        before=sum(before) / n,
+        before_interval=_interval(metric, before, seed),
+        after=sum(after) / n,
+        after_interval=_interval(metric, after, seed),
         gained=gained,
         lost=lost,
-        difference=(right_after - right_before) / n,
-        difference_interval=paired_bootstrap([a - b for b, a in pairs], seed=seed),
-        p_value=mcnemar(gained, lost),
+        difference=sum(differences) / n,
+        difference_interval=paired_bootstrap(differences, seed=seed),
+        p_value=wilcoxon(differences) if metric == "score" else mcnemar(gained, lost),
     )
+
+
+def _interval(metric: Metric, values: Sequence[float], seed: int) -> Interval:
+    if metric == "score":
+        return paired_bootstrap(values, seed=seed)
+    return wilson(round(sum(values)), len(values))
 
 
 def _families(items: Iterable[tuple[Judged, Judged]], metric: Metric, seed: int) -> list[FamilyChange]:
     """The same figures a family, with p-values adjusted for their number."""
-    groups: defaultdict[str, list[Pair]] = defaultdict(list)
+    groups: defaultdict[str, list[tuple[Judged, Judged]]] = defaultdict(list)
     for b, a in items:
-        groups[b.family].append((b.correct, a.correct) if metric == "accuracy" else (b.strict, a.strict))
-    changes = {family: _change(metric, groups[family], seed) for family in sorted(groups)}
+        groups[b.family].append((b, a))
+    changes = {family: _change(metric, _pairs(groups[family], metric), seed) for family in sorted(groups)}
     adjusted = holm([change.p_value for change in changes.values()])
     return [
         FamilyChange(**dict(change), family=family, p_holm=p)
@@ -164,28 +187,32 @@ def _families(items: Iterable[tuple[Judged, Judged]], metric: Metric, seed: int)
     ]
 
 
-def _test(change: Change, settings: Gate, seed: int) -> tuple[bool, str]:
+def _test(change: Change, pairs: Sequence[Pair], settings: Gate, seed: int) -> tuple[bool, str]:
     """Whether the change is significant under the chosen test, and the evidence in words."""
-    if settings.test == "mcnemar":
+    if settings.test != "bootstrap":
         significant = change.p_value < settings.alpha
         relation = "is below" if significant else "is not below"
-        return (
-            significant,
-            f"exact McNemar p{SPACE}{probability(change.p_value)} {relation} {settings.alpha:g}",
-        )
-    differences = [1.0] * change.gained + [-1.0] * change.lost
-    differences += [0.0] * (change.n - len(differences))
-    interval = paired_bootstrap(differences, level=1 - settings.alpha, seed=seed)
+        said = f"{TESTS[settings.test]} p{SPACE}{probability(change.p_value)}"
+        return significant, f"{said} {relation} {settings.alpha:g}"
+    interval = paired_bootstrap([a - b for b, a in pairs], level=1 - settings.alpha, seed=seed)
     significant = interval.excludes(0.0)
     relation = "excludes" if significant else "does not exclude"
-    bounds = f"{points(interval.low)} to {points(interval.high)} points"
+    unit = "" if change.metric == "score" else " points"
+    bounds = f"{shift(interval.low, change.metric)} to {shift(interval.high, change.metric)}{unit}"
     return significant, f"the paired bootstrap interval at alpha {settings.alpha:g}, {bounds}, {relation} 0"
 
 
-def _reason(change: Change, significant: bool, evidence: str) -> str:
-    shares = f"{percent(change.after)} of {change.n} items right, {percent(change.before)} before"
-    if change.difference > 0 and significant:
+def _reason(change: Change, better: bool, evidence: str, settings: Gate) -> str:
+    before, after = level(change.before, change.metric), level(change.after, change.metric)
+    if change.metric == "score":
+        shares = f"mean score {after} over {change.n} items, {before} before"
+    else:
+        shares = f"{after} of {change.n} items right, {before} before"
+    if better:
         return f"Promoted the new student: {shares}; {evidence}."
+    no_gain = "" if change.difference > 0 else ", which is no gain"
+    if settings.promote == "always":
+        return f"Promoted the new student, as the gate always does here: {shares}{no_gain}; {evidence}."
     if change.difference > 0:
         return f"Kept the current student: {shares}, but {evidence}."
-    return f"Kept the current student: {shares}, which is no gain; {evidence}."
+    return f"Kept the current student: {shares}{no_gain}; {evidence}."

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -36,6 +37,8 @@ class Survey:
     params: FlowParams
     questions: Mapping[str, Sequence[Question]]
     results: Mapping[str, Sequence[Result]] = field(default_factory=dict)
+    path: Path = Path("flow.yaml")
+    """The flow file, for flows that read documents of their own."""
 
 
 @dataclass(frozen=True)

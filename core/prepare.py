@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -18,10 +18,11 @@ from synth.records import Question, content_id
 from synth.students.launch import build_scratch
 from synth.teachers.models import resolve
 from synth.teachers.models.cache import cache_root
+from synth.warm import warm_rows, warmed
 
 __all__ = ["prepare_folders"]
 
-MOST = 800
+MOST = 1600
 """Base-training questions of a scratch model's best family; each further family has half as many."""
 _SEED = 1_000_003
 """Added to a scratch model's seed for its base-training questions, so that they are no one else's."""
@@ -35,8 +36,10 @@ async def prepare_folders(flow: FlowFile, path: Path, progress: Progress) -> dic
             continue
         if isinstance(spec.model, Scratch):
             folders[role] = await _scratch(spec.model, flow, path, progress)
-        else:
-            folders[role] = await _aside(_resolve, str(spec.model))
+            continue
+        folders[role] = await _aside(_resolve, str(spec.model))
+        if role == "student" and flow.warm_start is not None:
+            folders[role] = await warmed(folders[role], flow, path, progress)
     return folders
 
 
@@ -63,18 +66,25 @@ def _resolve(name: str) -> Path:
 
 
 async def _scratch(spec: Scratch, flow: FlowFile, path: Path, progress: Progress) -> Path:
-    """The tiny student, trained once for this mixture of families and settings."""
+    """The tiny student, trained once for this mixture of families and settings, or for this warm start."""
+    if flow.warm_start is not None:
+        found = await warm_rows(flow, path)
+        return await _built(spec, content_id([spec.model_dump(), found]), found, progress)
     pool = flow.data.get("pool")
     if pool is None or pool.source != "tasks":
         raise ModelError(
             "a scratch model learns its basics from task families, and data.pool names none",
-            "write source: tasks under data.pool, or name a model under models.student",
+            "write source: tasks under data.pool, give it a warm_start, or name a model under models.student",
         )
     key = content_id([spec.model_dump(), pool.families, flow.evaluate.model_dump()])
+    return await _built(spec, key, _rows(spec, pool, flow, path), progress)
+
+
+async def _built(spec: Scratch, key: str, found: Iterable[dict[str, object]], progress: Progress) -> Path:
     folder = cache_root() / "scratch" / key
     rows = folder / "data.jsonl"
     if not rows.exists():
-        write_rows(rows, _rows(spec, pool, flow, path))
+        write_rows(rows, found)
     output = folder / "model"
     if not output.exists():
         progress.log(f"training the scratch model from nothing, {spec.steps} steps, once for this mixture")

@@ -86,7 +86,7 @@ async def plan_run(loaded: Loaded, folder: RunFolder, probe: int, progress: Prog
             sources = {name: session.questions(name) for name in loaded.flow.data}
         finally:
             journal.close()
-    survey = Survey(loaded.flow, loaded.params, sources, session.found)
+    survey = Survey(loaded.flow, loaded.params, sources, session.found, loaded.path)
     return estimate(survey, _whole_round(flow.plan(survey), survey), calls, tariff, probe)
 
 
@@ -98,14 +98,12 @@ async def _ask(loaded: Loaded, session: _Probe, folder: RunFolder, flow: Flow) -
     folder.open()
     try:
         journal = Journal(folder.journal)
-        lora = loaded.flow.train.lora
         try:
             team = Team(
                 loaded.flow.models,
                 journal,
                 folder.path,
-                lora=lora is not None,
-                rank=lora.r if lora else 16,
+                learners={"student": loaded.flow.train.lora},
                 folders=await prepare_folders(loaded.flow, loaded.path, session.progress),
                 say=session.progress.log,
             )

@@ -29,6 +29,7 @@ __all__ = [
     "Drop",
     "Excerpt",
     "LossPoint",
+    "Pairs",
     "Profile",
     "RoundSummary",
     "RunSummary",
@@ -72,6 +73,15 @@ class Drop(Part):
     count: int
 
 
+class SkillBefore(Part):
+    """A skill in an earlier round's profile."""
+
+    round: int
+    asked: int
+    difficult: int
+    missing: int
+
+
 class Skill(Part):
     """One row of the Missing-Skill-Profile."""
 
@@ -89,6 +99,8 @@ class Skill(Part):
     high: float
     draws: int = 0
     """Training questions drawn for it."""
+    earlier: list[SkillBefore] = Field(default_factory=list)
+    """The same in the rounds before, oldest first."""
 
     @property
     def interval(self) -> Interval:
@@ -112,6 +124,24 @@ class LossPoint(Part):
     epoch: float | None = None
     tokens: float | None = None
     seconds: float | None = None
+    margin: float | None = None
+    """Of preference training: by how much the chosen answer is preferred, beta times log-probabilities."""
+    accuracy: float | None = None
+    """Share of the step's pairs whose chosen answer is preferred."""
+
+
+class Pairs(Part):
+    """What the lint found in a round's preference pairs, those dropped among them."""
+
+    pairs: int
+    found: dict[str, int] = Field(default_factory=dict)
+    """Fault -> pairs that have it."""
+    edit_distance: float
+    """Mean share of characters to change to come from one answer to the other."""
+    length_ratio: float
+    """Geometric mean, chosen to rejected."""
+    margin: float | None = None
+    """Mean difference of the answers' scores, where they have some."""
 
 
 class RoundSummary(Part):
@@ -125,6 +155,9 @@ class RoundSummary(Part):
     """Training samples written."""
     drops: list[Drop] = Field(default_factory=list)
     """Most frequent first."""
+    pairs: Pairs | None = None
+    stopped: str = ""
+    """Why training ended before its last step, if it did."""
     loss: list[LossPoint] = Field(default_factory=list)
     before: Score | None = None
     after: Score | None = None
@@ -263,6 +296,8 @@ def _round(path: Path, number: int, journal: JournalView, state: State, warnings
         profile=read_json(path / "profile.json", Profile, warnings),
         samples=samples,
         drops=_drops(rows, counts),
+        pairs=next((Pairs.model_validate(r.info["lint"]) for r in rows if "lint" in r.info), None),
+        stopped=next((str(r.info.get("stopped", "")) for r in rows if r.name == "train"), ""),
         loss=_thin(list(read_lines(path / "train" / "log.jsonl", LossPoint, warnings)), LOSS_POINTS),
         before=before,
         after=after,

@@ -9,7 +9,13 @@ from synth.errors import SynthError
 
 __all__ = ["BUILT_IN", "load_flow_module"]
 
-BUILT_IN = {"stat": "synth.flows.stat:build"}
+BUILT_IN = {
+    "agentinstruct": "synth.flows.agentinstruct:build",
+    "delta": "synth.flows.delta:build",
+    "spar": "synth.flows.spar:build",
+    "drift": "synth.flows.drift:build",
+    "stat": "synth.flows.stat:build",
+}
 """Name in a flow file -> where the flow is built."""
 
 

@@ -22,6 +22,7 @@ class Answered(TypedDict, total=False):
     seed: Seed
     question: Question
     response: str
+    truncated: bool
     judged: Judged
     output: dict[str, Any]
 
@@ -38,28 +39,40 @@ def question_seeds(questions: list[Question]) -> list[Seed]:
 
 
 class Answering:
-    """The two nodes every exam has. `temperature` 0 makes the answer greedy."""
+    """The two nodes every exam has. `temperature` 0 makes the answer greedy; `sample` is its number."""
 
-    def __init__(self, settings: Evaluate, temperature: float = 0.0) -> None:
+    def __init__(self, settings: Evaluate, temperature: float = 0.0, sample: int = 0) -> None:
         self.settings = settings
+        self.sample = sample
         self.sampling = Sampling(temperature=temperature, max_tokens=settings.max_tokens)
 
     async def answer(self, state: Answered, runtime: Runtime[Context]) -> Answered:
         """The student's reply, whole or cut off: a cut-off answer is a wrong one, not a drop."""
         question = Question.model_validate(state["seed"].data)
         messages = question_messages(question.question, self.settings)
-        replies = await ask(runtime.context, "student", messages, self.sampling, agent="answer")
-        return {"question": question, "response": replies[0].text}
+        replies = await ask(
+            runtime.context, "student", messages, self.sampling, agent="answer", first=self.sample
+        )
+        reply = replies[0]
+        return {"question": question, "response": reply.text, "truncated": reply.truncated}
 
     async def verify(self, state: Answered, runtime: Runtime[Context]) -> Answered:
-        """The answer read out of the reply and compared with the known one."""
-        judged = await judge(state["response"], state["question"], self.settings.verifier)
+        """The reply as the flow file's verifier sees it."""
+        judged = await judge(
+            state["response"],
+            state["question"],
+            self.settings.verifier,
+            truncated=state.get("truncated", False),
+        )
         return {"judged": judged, "output": judged.model_dump()}
 
 
-def exam_graph(settings: Evaluate) -> Graph:
-    """Greedy answers to held-out questions, checked: `output` is a `Judged`."""
-    nodes = Answering(settings)
+def exam_graph(settings: Evaluate, sample: int = 0) -> Graph:
+    """Greedy answers to held-out questions, checked: `output` is a `Judged`.
+
+    Another `sample` asks the same anew, for the noise that is left in greedy answers.
+    """
+    nodes = Answering(settings, sample=sample)
     builder = StateGraph(Answered, context_schema=Context)
     builder.add_node("answer", nodes.answer)
     builder.add_node("verify", nodes.verify)

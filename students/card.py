@@ -21,6 +21,7 @@ TEMPLATES = Environment(
     keep_trailing_newline=True,
 )
 EVALUATION = "## Evaluation\n"
+OBJECTIVES = {"sft": "supervised fine-tuning", "dpo": "preference optimisation"}
 
 
 def write_card(folder: Path, job: TrainJob, result: TrainResult) -> None:
@@ -33,6 +34,7 @@ def write_card(folder: Path, job: TrainJob, result: TrainResult) -> None:
         data=_seen_from(job.output, job.data),
         data_digest=digest([job.data]),
         recipe=_recipe(job),
+        objective=OBJECTIVES[job.train.objective],
     )
     write_file(folder / "README.md", text)
 
@@ -50,7 +52,9 @@ def add_evaluation(folder: Path, decision: Mapping[str, Any]) -> None:
 
 def _recipe(job: TrainJob) -> dict[str, Any]:
     """The settings as rows of a table, LoRA's among them."""
-    rows = job.train.model_dump(mode="json", exclude={"lora", "threads", "save_steps"})
+    rows = job.train.model_dump(mode="json", exclude={"lora", "threads", "save_steps", "dpo"})
+    if job.train.objective == "dpo":
+        rows |= {f"dpo.{name}": value for name, value in job.train.dpo.model_dump().items()}
     if job.steps:
         rows.pop("epochs")
     lora = job.train.lora

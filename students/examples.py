@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +14,23 @@ from transformers import PreTrainedTokenizerBase
 
 from synth.errors import DataError
 
-__all__ = ["COLUMNS", "load_examples", "that_fit"]
+__all__ = ["COLUMNS", "load_examples", "tokenised"]
 
-COLUMNS = ("prompt", "completion")
-CURE = "each row needs 'prompt' and 'completion', both lists of {\"role\": ..., \"content\": ...}"
-Message = dict[str, Any]
+COLUMNS = {"sft": ("prompt", "completion"), "dpo": ("prompt", "chosen", "rejected")}
+"""Objective -> what a row must have."""
+UNFINISHED = "unfinished"
+"""Column with the names of a row's answers that were cut off where they were made."""
 
 
-def load_examples(path: Path) -> Dataset:
-    """Prompt and completion of every row, in memory; further columns are passed over.
+def load_examples(path: Path, columns: Sequence[str] = COLUMNS["sft"]) -> Dataset:
+    """These columns of every row, and `unfinished` if there; others are passed over. All is in memory.
 
     Raises `DataError` for a file that is missing, empty or of another shape.
     """
+    cure = f'each row needs {", ".join(columns)}: lists of {{"role": ..., "content": ...}}'
     doing = f"reading the training data {path}"
     try:
-        table = _jsonl(path) if path.suffix == ".jsonl" else pq.read_table(path)
+        table = _jsonl(path, [*columns, UNFINISHED]) if path.suffix == ".jsonl" else pq.read_table(path)
     except (OSError, ValueError, pa.ArrowException) as error:
         raise DataError(
             f"{doing}: {error}", "give a parquet or jsonl file that is there and whole"
@@ -36,30 +39,43 @@ def load_examples(path: Path) -> Dataset:
         raise DataError(
             f"{doing}: it has no rows", "there is nothing to learn from; see what curation rejected"
         )
-    for name in COLUMNS:
+    for name in columns:
         if name not in table.column_names:
-            raise DataError(f"{doing}: there is no column '{name}'", CURE)
+            raise DataError(f"{doing}: there is no column '{name}'", cure)
         if not _is_messages(table.schema.field(name).type):
-            raise DataError(f"{doing}: '{name}' is {table.schema.field(name).type}", CURE)
+            raise DataError(f"{doing}: '{name}' is {table.schema.field(name).type}", cure)
         if table.column(name).null_count:
-            raise DataError(f"{doing}: '{name}' is empty in {table.column(name).null_count} rows", CURE)
-    return Dataset(table.select(list(COLUMNS)))
+            raise DataError(f"{doing}: '{name}' is empty in {table.column(name).null_count} rows", cure)
+    flag = [UNFINISHED] if UNFINISHED in table.column_names else []
+    return Dataset(table.select([*columns, *flag]))
 
 
-def that_fit(
+def tokenised(
     rows: Dataset, tokenizer: PreTrainedTokenizerBase, max_length: int, options: dict[str, Any]
 ) -> tuple[Dataset, int]:
-    """The rows of at most `max_length` tokens as the chat template puts them, and how many are longer.
+    """The rows as token ids (`prompt_ids`, `chosen_ids`, ...), and how many were left out for their length.
 
-    Raises `DataError` if none is left.
+    A row fits if the prompt with any one of its answers has at most `max_length` tokens as the
+    chat template puts it. An unfinished answer gets no end. Raises `DataError` if no row fits.
     """
+    sides = [name for name in rows.column_names if name not in ("prompt", UNFINISHED)]
 
-    def measure(batch: dict[str, list[list[Message]]]) -> dict[str, list[int]]:
-        whole = [p + c for p, c in zip(batch["prompt"], batch["completion"], strict=True)]
-        texts = tokenizer.apply_chat_template(whole, tokenize=False, **options)
-        return {"length": [len(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]]}
+    def ids(row: dict[str, Any]) -> dict[str, Any]:
+        prompt = _ids(tokenizer, row["prompt"], {**options, "add_generation_prompt": True})
+        cut = row.get(UNFINISHED) or ()
+        whole = {
+            side: _ids(
+                tokenizer, row["prompt"] + row[side], {**options, "continue_final_message": side in cut}
+            )
+            for side in sides
+        }
+        # Where a template puts an answered prompt otherwise, the answers begin where the texts part.
+        start = min(_shared(prompt, text) for text in whole.values())
+        split = {f"{side}_ids": text[start:] for side, text in whole.items()}
+        return {"prompt_ids": prompt[:start], **split, "length": max(map(len, whole.values()))}
 
-    lengths = rows.map(measure, batched=True, remove_columns=rows.column_names)["length"]
+    made = rows.map(ids, remove_columns=rows.column_names)
+    lengths = made["length"]
     fitting = [index for index, length in enumerate(lengths) if length <= max_length]
     if not fitting:
         raise DataError(
@@ -67,14 +83,25 @@ def that_fit(
             f"the shortest has {min(lengths)}",
             "raise train.max_length, or make shorter examples",
         )
-    return rows.select(fitting), len(rows) - len(fitting)
+    return made.remove_columns("length").select(fitting), len(rows) - len(fitting)
 
 
-def _jsonl(path: Path) -> pa.Table:
-    """Only the two columns are taken, since the others may differ in shape from line to line."""
+def _ids(tokenizer: PreTrainedTokenizerBase, messages: list[Any], options: dict[str, Any]) -> list[int]:
+    text = tokenizer.apply_chat_template(messages, tokenize=False, **options)
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def _shared(one: Sequence[int], other: Sequence[int]) -> int:
+    """How many tokens two texts have in common from their beginning."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def _jsonl(path: Path, columns: Sequence[str]) -> pa.Table:
+    """Only these columns are taken, since the others may differ in shape from line to line."""
     with path.open(encoding="utf-8") as file:
         lines = [json.loads(line) for line in file if line.strip()]
-    return pa.Table.from_pylist([{name: line[name] for name in COLUMNS if name in line} for line in lines])
+    return pa.Table.from_pylist([{name: line[name] for name in columns if name in line} for line in lines])
 
 
 def _is_messages(kind: pa.DataType) -> bool:

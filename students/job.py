@@ -43,6 +43,10 @@ class TrainResult(BaseModel):
     """Time spent training, loading not included."""
     loss: float
     """Mean over the last tenth of the steps."""
+    figures: dict[str, float] = Field(default_factory=dict)
+    """The objective's own figures, likewise."""
+    stopped: str = ""
+    """Why training ended before its last step, if it did."""
 
 
 class TrainJob(BaseModel):
@@ -53,7 +57,8 @@ class TrainJob(BaseModel):
     model: Path
     """Folder of the base model."""
     data: Path
-    """Rows with `prompt` and `completion`, lists of messages each; parquet or jsonl."""
+    """Rows with `prompt` and `completion`, or `prompt`, `chosen` and `rejected`: lists of messages
+    each; parquet or jsonl. A column `unfinished` may name answers that have no end."""
     output: Path
     """Folder of the trained weights. It appears whole or not at all."""
     work: Path

@@ -18,7 +18,8 @@ class StepLog:
     """Writes the log. On resuming, the lines after the checkpoint go, and sums go on from it.
 
     A line holds `step`, `steps`, `epoch`, `loss`, `learning_rate`, `grad_norm`, `tokens` and
-    `seconds` since the very start, and `tokens_per_second` of the last step.
+    `seconds` since the very start, `tokens_per_second` of the last step, and the objective's own
+    figures (see `PairTrainer`).
     """
 
     def __init__(self, path: Path, after: int = 0) -> None:
@@ -48,11 +49,10 @@ class StepLog:
             file.write(_line(line))
         return line
 
-    @property
-    def loss(self) -> float:
-        """Mean loss over the last tenth of the steps; nan before the first."""
+    def mean(self, name: str) -> float:
+        """Mean of a figure over the last tenth of the steps; nan before the first."""
         last = self.lines[-max(1, len(self.lines) // 10) :]
-        return sum(line["loss"] for line in last) / len(last) if last else math.nan
+        return sum(line[name] for line in last) / len(last) if last else math.nan
 
 
 class LogTail:

@@ -15,12 +15,12 @@ __all__ = ["scratch_job"]
 def scratch_job(spec: Scratch, data: Path, output: Path, work: Path) -> TrainJob:
     """The job that trains the tiny student from nothing on `data`.
 
-    The settings are fixed: they suit a million parameters and rows of about a hundred bytes.
+    The settings are fixed: they suit this size and rows of up to a hundred bytes.
     """
     train = Train(
         lora=None,
-        learning_rate=3e-3,
-        batch_size=32,
+        learning_rate=5e-3,
+        batch_size=64,
         warmup_ratio=0.05,
         weight_decay=0.01,
         max_length=512,
@@ -39,8 +39,8 @@ def scratch_job(spec: Scratch, data: Path, output: Path, work: Path) -> TrainJob
 
 def main(job: TrainJob) -> None:
     """Make the untrained model that the job names, then train it."""
-    from synth.students.sft import train
     from synth.students.tiny import save_untrained
+    from synth.students.training import train
 
     save_untrained(job.model, job.train.seed)
     train(job)

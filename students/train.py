@@ -9,8 +9,8 @@ from synth.students.process import run
 
 
 def main(job: TrainJob) -> None:
-    """Fine-tune as the job says."""
-    from synth.students.sft import train
+    """Train as the job says."""
+    from synth.students.training import train
 
     train(job)
 

@@ -40,6 +40,7 @@ class HttpEndpoint:
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self._url = URL(f"{self.base_url}/chat/completions")
+        self._plain_url = URL(f"{self.base_url}/completions")
         self.limit = Limit(concurrency)
         self._say = say
         self._guided = True
@@ -91,8 +92,9 @@ class HttpEndpoint:
         self, request: Request, model: str, n: int, first: int, name: str, leaving: Leaving | None
     ) -> list[Reply]:
         """Send until an answer comes or the retries are used up. Raises `CallFailed` or `Refused`."""
-        body = body_of(request, model, n, first, self._guided)
+        body = self._body(request, model, n, first)
         headers = {"X-Request-Id": name}
+        url = self._plain_url if request.plain else self._url
 
         async def send() -> list[Reply]:
             await self.limit.enter()
@@ -103,7 +105,7 @@ class HttpEndpoint:
                 if leaving is not None:
                     await leaving()
                 sent = time.monotonic()
-                replies = await self._post(body, headers, n)
+                replies = await self._post(url, body, headers, n)
                 outcome = "answered"
                 return replies
             except Transient as error:
@@ -115,12 +117,12 @@ class HttpEndpoint:
 
         return await with_retries(send)
 
-    async def _post(self, body: bytes, headers: dict[str, str], n: int) -> list[Reply]:
+    async def _post(self, url: URL, body: bytes, headers: dict[str, str], n: int) -> list[Reply]:
         """Send once. Every outcome but an answer is a `Transient` or `Refused`."""
         session = self._open()
         started = time.perf_counter()
         try:
-            async with session.post(self._url, data=body, headers=headers) as response:
+            async with session.post(url, data=body, headers=headers) as response:
                 raw = await response.read()
                 self.breaker.answered()
                 if response.status != 200:
@@ -132,7 +134,15 @@ class HttpEndpoint:
             raise Transient("timeout", f"no answer within {self._timeout.total:g} s") from error
         except (aiohttp.ClientError, ConnectionError) as error:
             raise Transient("connection", f"{type(error).__name__}: {error}") from error
-        return replies_of(raw, n, time.perf_counter() - started)
+        return self._read(raw, n, time.perf_counter() - started)
+
+    def _body(self, request: Request, model: str, n: int, first: int) -> bytes:
+        """What is sent."""
+        return body_of(request, model, n, first, self._guided)
+
+    def _read(self, raw: bytes, n: int, seconds: float) -> list[Reply]:
+        """What came back. Raises `Transient` if it is not what was asked for."""
+        return replies_of(raw, n, seconds)
 
     async def answers(self) -> bool:
         """Whether the endpoint answers at all (any status: a refusal is an answer too)."""

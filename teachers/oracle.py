@@ -2,8 +2,8 @@
 
 `{program: "synth.teachers.oracle:task_teacher"}` reads the same prompts a language model
 would (`agents/prompts/`), by their tags, and answers in the same form: it names the skill
-a failed question belongs to, writes a new question of a skill, and solves questions from
-their text. It knows nothing else of a question, least of all its stored answer.
+a question belongs to or fails for, writes a new question of a skill, and solves questions
+from their text. It knows nothing else of a question, least of all its stored answer.
 """
 
 from __future__ import annotations
@@ -22,13 +22,17 @@ __all__ = ["SOLVERS", "solve", "task_teacher"]
 
 
 def task_teacher(messages: Sequence[Message], sample: int = 0) -> str:
-    """Answer one of STAT's three prompts. Raises `ValueError` for any other, and for a
-    question that belongs to no built-in family."""
+    """Answer one of STAT's prompts. Raises `ValueError` for any other, and for a question
+    that belongs to no built-in family."""
     text = messages[-1]["content"]
     if "<failed>" in text:
         return _propose(_tag(text, "skill"), text, sample)
     if "<answer>" in text:
         return _label(_tag(text, "question"), _tag(text, "answer"))
+    if "<names>" in text:
+        return json.dumps({"skills": [line.rpartition(" (")[0] for line in _tag(text, "names").splitlines()]})
+    if "<naming>" in text or "<skills>" in text:
+        return json.dumps({"skills": [solve(_tag(text, "question"))[0]], "reason": "it is of this family"})
     if "<question>" in text:
         return solve(_tag(text, "question"))[1]
     raise ValueError("this is none of STAT's prompts")

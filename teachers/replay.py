@@ -50,9 +50,7 @@ class ReplayTeam(Team):
     live = False
 
     def __init__(self, specs: Mapping[str, ModelSpec], journal: Journal, recording: Recording) -> None:
-        super().__init__(
-            specs, journal, recording.path, lora=False, rank=0, folders={}, say=lambda text: None
-        )
+        super().__init__(specs, journal, recording.path, learners={}, folders={}, say=lambda text: None)
         self._recording = recording
 
     async def start(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from synth.config import ModelSpec, Scratch
+from synth.config import Lora, ModelSpec, Scratch
 from synth.errors import EndpointError, ModelError, ServerError
 from synth.journal import Journal
 from synth.teachers.http import HttpEndpoint
@@ -15,6 +15,7 @@ from synth.teachers.model import Model
 from synth.teachers.models import weights_version
 from synth.teachers.pressure import Pressure
 from synth.teachers.program import ProgramEndpoint, load_program
+from synth.teachers.reward import PoolingEndpoint
 from synth.teachers.vllm import VllmServer
 from synth.teachers.vllm_control import metrics
 
@@ -24,8 +25,8 @@ __all__ = ["Team", "title"]
 class Team:
     """Role -> `Model`, once `start` has run. One server for each distinct local model.
 
-    `folders` maps locally served roles to their weights; `lora` says whether students come
-    as adapters of rank `rank`; `say` is told what happens, in sentences.
+    `folders` maps locally served roles to their weights; `learners` maps those that are trained
+    to their adapters' settings, None where all weights are; `say` is told what happens, in sentences.
     """
 
     live = True
@@ -37,8 +38,7 @@ class Team:
         journal: Journal,
         logs: Path,
         *,
-        lora: bool,
-        rank: int,
+        learners: Mapping[str, Lora | None],
         folders: Mapping[str, Path],
         say: Callable[[str], None],
     ) -> None:
@@ -46,8 +46,7 @@ class Team:
         self._specs = specs
         self._journal = journal
         self._logs = logs
-        self._lora = lora
-        self._rank = rank
+        self._learners = learners
         self._folders = folders
         self._say = say
         self._servers: dict[Path, VllmServer] = {}
@@ -79,7 +78,7 @@ class Team:
         An adapter is loaded beside the base weights; full weights replace them.
         """
         server = self._servers[self._key(role)]
-        if self._lora:
+        if self._learners[role]:
             await server.load_adapter(name, weights)
             self.models[role].become(name, version)
         else:
@@ -91,7 +90,7 @@ class Team:
 
         An adapter is still in the server; full weights have to be loaded again.
         """
-        if not self._lora:
+        if not self._learners[role]:
             await self._servers[self._key(role)].reload_weights(weights or self._folders[role])
         self.models[role].become(served, version)
 
@@ -125,7 +124,7 @@ class Team:
                 f"it serves: {', '.join(sorted(served)[:10])}",
             )
         await self._steer(endpoint, partial(metrics, endpoint.base_url.removesuffix("/v1")))
-        return Model(role, name, spec.base_url or "", name, endpoint, self._journal)
+        return Model(role, name, _version(spec, spec.base_url or ""), name, endpoint, self._journal)
 
     async def _local(self, role: str, spec: ModelSpec) -> Model:
         key = self._key(role)
@@ -133,8 +132,22 @@ class Team:
         if key not in self._servers:
             name = "base"
             log = self._logs / f"server-{len(self._servers)}.log"
+            ranks = [
+                lora.r
+                for other, lora in self._learners.items()
+                if lora and other in self._folders and self._key(other) == key
+            ]
+            chat, options = spec.api == "chat", spec.server
+            if not chat:
+                options = options.model_copy(update={"args": ("--runner", "pooling", *options.args)})
             server = VllmServer(
-                folder, name, spec.server, log, lora=self._lora, max_lora_rank=self._rank, dev=not self._lora
+                folder,
+                name,
+                options,
+                log,
+                lora=bool(ranks) and chat,
+                max_lora_rank=max(ranks, default=16),
+                dev=chat and self._replaced(role),
             )
             self._servers[key] = server
             self._say(f"starting a server for {title(spec)}")
@@ -142,7 +155,8 @@ class Team:
         server = self._servers[key]
         endpoint = self._endpoint(server.base_url, spec, None, server.check)
         await self._steer(endpoint, server.metrics)
-        return Model(role, title(spec), weights_version(folder), "base", endpoint, self._journal)
+        version = _version(spec, weights_version(folder))
+        return Model(role, title(spec), version, "base", endpoint, self._journal)
 
     def _waiting(self) -> Callable[[float, str], None]:
         """Says every ten seconds that a server is still starting, and what it printed last."""
@@ -157,14 +171,20 @@ class Team:
         return on_wait
 
     def _key(self, role: str) -> Path:
-        """Roles with the same weights share a server, unless the student's are replaced in it."""
-        folder = self._folders[role]
-        return folder if self._lora or role != "student" else folder / "student"
+        """Roles with the same weights share a server, unless a learner's are replaced in it."""
+        folder, api = self._folders[role], self._specs[role].api
+        if api != "chat":
+            return folder / api
+        return folder / role if self._replaced(role) else folder
+
+    def _replaced(self, role: str) -> bool:
+        """Whether a role's weights are replaced as it learns, instead of adapters put beside them."""
+        return role in self._learners and self._learners[role] is None
 
     def _endpoint(
         self, base_url: str, spec: ModelSpec, key: str | None, check: Callable[[], None] = lambda: None
     ) -> HttpEndpoint:
-        endpoint = HttpEndpoint(
+        endpoint = (HttpEndpoint if spec.api == "chat" else partial(PoolingEndpoint, api=spec.api))(
             base_url,
             api_key=key,
             timeout=spec.timeout,
@@ -188,6 +208,11 @@ class Team:
         watch = Pressure(endpoint.limit, figures, longest=endpoint.timeout / 4)
         watch.start()
         self._watches.append(watch)
+
+
+def _version(spec: ModelSpec, weights: str) -> str:
+    """The weights as keys name them: text and numbers of the same model are different answers."""
+    return weights if spec.api == "chat" else f"{weights}#{spec.api}"
 
 
 def title(spec: ModelSpec) -> str:

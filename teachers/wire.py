@@ -44,14 +44,14 @@ class Refused(Exception):
 
 
 def body_of(request: Request, model: str, n: int, first: int, guided: bool = True) -> bytes:
-    """The JSON body of a chat completion request; every sampling parameter is explicit.
+    """The JSON body of a chat (or plain) completion request; every sampling parameter is explicit.
 
     `guided` sends the schema along, for endpoints that decode under its guidance.
     """
     sampling = request.sampling
     body: dict[str, Any] = {
         "model": model,
-        "messages": request.messages,
+        **({"prompt": request.messages[0]["content"]} if request.plain else {"messages": request.messages}),
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
         "max_tokens": sampling.max_tokens,
@@ -76,7 +76,7 @@ def replies_of(raw: bytes, n: int, seconds: float) -> list[Reply]:
         usage = body.get("usage") or {}
         prompt = int(usage.get("prompt_tokens") or 0)
         completion = int(usage.get("completion_tokens") or 0)
-        texts = [(c["message"], c.get("finish_reason") or "stop") for c in choices]
+        texts = [(_message(c), c.get("finish_reason") or "stop") for c in choices]
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise Transient("garbled-reply", f"{type(error).__name__}: {error}", raw=_text(raw)) from error
     if len(texts) < n:
@@ -87,6 +87,12 @@ def replies_of(raw: bytes, n: int, seconds: float) -> list[Reply]:
         _reply(message, finish, prompt if i == 0 else 0, share + (rest if i == 0 else 0), seconds)
         for i, (message, finish) in enumerate(texts[:n])
     ]
+
+
+def _message(choice: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a choice says: a chat's message, or the continuation of a plain text."""
+    message: Mapping[str, Any] = {"content": choice["text"]} if "text" in choice else choice["message"]
+    return message
 
 
 def _reply(message: Mapping[str, Any], finish: str, prompt: int, completion: int, seconds: float) -> Reply:

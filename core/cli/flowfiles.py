@@ -22,12 +22,15 @@ def params_of(flow: str) -> type[BaseModel]:
 
 
 def load(path: Path, overrides: Sequence[str], profile: str | None, offline: bool = False) -> Loaded:
-    """A flow file, parsed and with its files and models checked; `offline` leaves out the models,
-    which a replay does without. Raises `ConfigError`."""
+    """A flow file, parsed and checked: its files, its models (`offline` leaves them out, since a replay
+    does without), and what only its flow knows. Raises `ConfigError`."""
+    from synth.flows import load_flow_module
     from synth.teachers.models import resolvable
 
     loaded = load_flow(path, overrides=overrides, profile=profile, params=params_of)
     problems = check_files(loaded, Path(), resolvable=resolvable, roles=() if offline else None)
+    check = load_flow_module(loaded.flow.flow).check
+    problems += check(loaded) if check else []
     if problems:
         raise ConfigError(problems)
     return loaded

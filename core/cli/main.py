@@ -17,6 +17,7 @@ COMMANDS = {
     "check": "Check a flow file without starting anything.",
     "plan": "Say what a run will take: calls, tokens, time, money.",
     "status": "Show how far a run is and what came of it.",
+    "show": "Show one sample of a run: what it says, how it was made, its search tree.",
     "audit": "Count what a run paid, repeated, lost and duplicated.",
     "report": "Write a run's report, one HTML file.",
     "models": "List known models, their size and where they come from.",

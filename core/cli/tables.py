@@ -10,12 +10,12 @@ from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
-from synth.figures import compact, count, duration, money
+from synth.figures import compact, count, duration, level, money
 
 if TYPE_CHECKING:
     from synth.cost import Amount, Ledger
     from synth.gate import Decision
-    from synth.summary import RoundSummary, RunSummary
+    from synth.summary import Pairs, RoundSummary, RunSummary
     from synth.teachers.models import ModelInfo
 
 __all__ = ["models_table", "status_tables"]
@@ -33,6 +33,8 @@ def status_tables(summary: RunSummary) -> Iterator[Table | Text]:
         if round_.drops:
             drops = ", ".join(f"{drop.stage} {drop.reason} {count(drop.count)}" for drop in round_.drops)
             yield Text(f"dropped: {drops}")
+        if round_.pairs is not None:
+            yield Text(_pairs(round_.pairs))
         if round_.decision is not None:
             yield Text(f"gate: {round_.decision.decision}: {round_.decision.reason}")
             yield _families(round_.decision)
@@ -41,6 +43,15 @@ def status_tables(summary: RunSummary) -> Iterator[Table | Text]:
         yield Text(_per_sample(summary.cost))
     for warning in summary.warnings:
         yield Text(f"warning: {warning}")
+
+
+def _pairs(pairs: Pairs) -> str:
+    """What the lint found, in words."""
+    found = ", ".join(f"{fault} {count(number)}" for fault, number in pairs.found.items()) or "no fault"
+    return (
+        f"pairs: {count(pairs.pairs)}; edit distance {pairs.edit_distance:.2f}, "
+        f"length ratio {pairs.length_ratio:.2f}; {found}"
+    )
 
 
 def _stages(round_: RoundSummary) -> Table:
@@ -99,8 +110,8 @@ def _families(decision: Decision) -> Table:
         table.add_row(
             escape(family.family),
             count(family.n),
-            f"{family.before:.0%}",
-            f"{family.after:.0%}",
+            level(family.before, family.metric, 0),
+            level(family.after, family.metric, 0),
             count(family.gained),
             count(family.lost),
             f"{family.p_value:.2g}",

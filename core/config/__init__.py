@@ -18,6 +18,7 @@ from synth.config.flowfile import (
     Strict,
     TokenPrice,
     Train,
+    WarmStart,
 )
 from synth.config.load import Loaded, load_flow
 from synth.config.locate import locate
@@ -41,6 +42,7 @@ __all__ = [
     "Strict",
     "TokenPrice",
     "Train",
+    "WarmStart",
     "check_files",
     "flow_schema",
     "load_flow",

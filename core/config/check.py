@@ -17,6 +17,8 @@ __all__ = ["DATA_SUFFIXES", "check_files"]
 
 DATA_SUFFIXES = (".jsonl", ".parquet", ".csv")
 """Files of rows that a `source` may name; a folder holds one kind of them."""
+PROCEDURAL = ("tasks", "instructions", "topics")
+"""Built-in sources, whose questions are made."""
 
 Resolvable = Callable[[str], str | None]
 _Fault = tuple[str, str]  # message and cure
@@ -43,9 +45,20 @@ def check_files(
         fault = _of_source(data.source, loaded.path, base)
         if fault is not None:
             problems.append(loaded.problem(("data", name, "source"), *fault))
-        if data.families and data.source != "tasks":
-            message = f"families are of the built-in tasks, not of {data.source}"
-            problems.append(loaded.problem(("data", name, "families"), message, "write 'source: tasks'"))
+        if data.families and data.source not in PROCEDURAL:
+            message = f"families are of the built-in sources, not of {data.source}"
+            cure = f"write one of: {', '.join(PROCEDURAL)}, or leave families out"
+            problems.append(loaded.problem(("data", name, "families"), message, cure))
+    if ":" in loaded.flow.evaluate.verifier:
+        make_importable(loaded.path, base)
+        fault = _of_program(loaded.flow.evaluate.verifier)
+        if fault is not None:
+            problems.append(loaded.problem("evaluate.verifier", *fault))
+    if loaded.flow.warm_start is not None:
+        make_importable(loaded.path, base)
+        fault = _of_program(loaded.flow.warm_start.program)
+        if fault is not None:
+            problems.append(loaded.problem("warm_start.program", *fault))
     return problems
 
 
@@ -98,7 +111,7 @@ def _of_program(reference: str) -> _Fault | None:
 
 
 def _of_source(source: str, flow_file: Path, base: Path) -> _Fault | None:
-    if source == "tasks":
+    if source in PROCEDURAL:
         return None
     if source.startswith("hub:"):
         if source.count("/") == 1 and not source.endswith("/") and "hub:/" not in source:

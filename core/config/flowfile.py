@@ -29,6 +29,7 @@ __all__ = [
     "Strict",
     "TokenPrice",
     "Train",
+    "WarmStart",
 ]
 
 
@@ -45,10 +46,10 @@ class Scratch(Strict):
     """A small model trained from nothing on the run's own task families."""
 
     scratch: Literal["tiny"]
-    """`tiny`: about one million parameters, bytes as tokens."""
+    """`tiny`: about 0.4 million parameters, bytes as tokens."""
     seed: int = 0
     """Seed of its initial weights and of its base training data."""
-    steps: int = Field(default=600, gt=0)
+    steps: int = Field(default=300, gt=0)
     """Optimiser steps of its base training."""
 
 
@@ -88,6 +89,8 @@ class ModelSpec(Strict):
     """`env:NAME`: the environment variable that holds the key. A key itself is refused."""
     program: str | None = None
     """`module:function`: a Python function from messages to text."""
+    api: Literal["chat", "pooling", "classify", "embeddings"] = "chat"
+    """What it is asked for: text, or (of vLLM's pooling models) scores and vectors, as JSON lists."""
     server: ServerOptions = ServerOptions()
     concurrency: int | None = Field(default=None, gt=0)
     """Calls in flight; by default it finds its own level."""
@@ -152,13 +155,16 @@ class DataSource(Strict):
     source: str
     """`tasks`, `instructions` or `topics` (procedural), a path (jsonl, parquet, csv), or `hub:owner/name`."""
     families: tuple[str, ...] = ()
-    """Task families to draw from; all of the built-in set when empty. Only for `tasks`."""
+    """Task families to draw from, of `instructions` constraint types or groups (IFEval ids); all that
+    are cheap to check when empty. Only for built-in sources."""
+    constraints: int = Field(default=1, gt=0)
+    """Most constraints a prompt of `instructions` has."""
     size: int | None = Field(default=None, gt=0)
-    """Items to take; for `tasks` items per family."""
+    """Items to take; for built-in sources items per family."""
     seed: int = 0
     """Seed of procedural items and of the draw when `size` is less than what is there."""
     split: str = "train"
-    """Split of a hub data set."""
+    """Split of a hub data set; of the built-in topics `train` or `test`, which share no topic."""
     config: str | None = None
     """Configuration (subset) of a hub data set."""
     question: str = "question"
@@ -187,19 +193,49 @@ class Lora(Strict):
     """Adapt only the top N layers; all when left out."""
 
 
+DpoLoss = Literal[
+    "sigmoid",
+    "hinge",
+    "ipo",
+    "exo_pair",
+    "nca_pair",
+    "robust",
+    "bco_pair",
+    "sppo_hard",
+    "aot",
+    "aot_unpaired",
+    "apo_zero",
+    "apo_down",
+    "discopop",
+    "sft",
+    "sigmoid_norm",
+]
+
+
 class Dpo(Strict):
     """Direct preference optimisation (arXiv 2305.18290) and its relatives."""
 
     beta: float = Field(default=0.1, gt=0)
     """Strength of the pull towards the reference; 5 to 10 where log-probabilities are averaged."""
-    loss: str = "sigmoid"
+    loss: DpoLoss = "sigmoid"
     """TRL's name of the loss."""
     length_normalised: bool = False
-    """Log-probabilities averaged over an answer's tokens instead of summed (arXiv 2507.06187)."""
+    """Log-probabilities averaged over an answer's tokens instead of summed (arXiv 2507.06187).
+    Only for the `sigmoid` loss."""
+    label_smoothing: float = Field(default=0.0, ge=0, lt=0.5)
+    """Share of pairs taken to be the wrong way round; only for `robust` (0.1) and `exo_pair` (0.001)."""
     nll: float = Field(default=0.0, ge=0)
-    """Weight of the likelihood of the chosen answer, added to the loss."""
+    """Weight of the chosen answer's negative log-likelihood (mean over its tokens), added to the loss."""
     stop_when_both_fall: float | None = Field(default=None, gt=0)
     """Training stops once both answers lost so many nats a token against the start."""
+
+    @model_validator(mode="after")
+    def _losses_go_together(self) -> Dpo:
+        if self.length_normalised and self.loss not in ("sigmoid", "sigmoid_norm"):
+            raise ValueError(f"'{self.loss}' has no averaged form; write 'loss: sigmoid', or leave it out")
+        if self.loss == "exo_pair" and not self.label_smoothing:
+            raise ValueError("'exo_pair' needs some label_smoothing; write 'label_smoothing: 0.001'")
+        return self
 
 
 class Train(Strict):
@@ -279,6 +315,28 @@ class Gate(Strict):
         return self
 
 
+class WarmStart(Strict):
+    """Training of the student before round 1, on answers a program gives; done once and kept in the cache."""
+
+    data: str
+    """Name of the data source whose questions are answered."""
+    program: str
+    """`module:function` that answers them."""
+    samples: int = Field(default=1, gt=0)
+    """Answers to each question."""
+    train: Train = Train(lora=None, learning_rate=2e-5)
+    """All weights, by `sft`. A scratch model has its base training on these data instead."""
+
+    @field_validator("train")
+    @classmethod
+    def _whole_weights(cls, train: Train) -> Train:
+        if train.lora is not None or train.objective != "sft":
+            raise ValueError(
+                "a warm start makes a new base model; write 'objective: sft' and 'lora: null' under it"
+            )
+        return train
+
+
 class TokenPrice(Strict):
     """What a role's calls cost, in money per million tokens."""
 
@@ -346,6 +404,8 @@ class FlowFile(Strict):
     data: dict[str, DataSource] = Field(default_factory=dict)
     with_: dict[str, Any] = Field(default_factory=dict, alias="with")
     """The flow's own parameters."""
+    warm_start: WarmStart | None = None
+    """What the student learns before round 1; the student so made is the base of all comparisons."""
     train: Train = Train()
     learners: dict[str, Train] = Field(default_factory=dict)
     """Role -> how it learns, for further roles that a round trains beside the student."""
@@ -371,6 +431,14 @@ class FlowFile(Strict):
                 f"'{unknown[0]}' is neither a role nor a model of this file; name one of: {named}"
             )
         return prices
+
+    @field_validator("warm_start")
+    @classmethod
+    def _warmed_by_a_source(cls, warm: WarmStart | None, info: ValidationInfo) -> WarmStart | None:
+        sources = info.data.get("data") or {}
+        if warm is not None and sources and warm.data not in sources:
+            raise ValueError(f"there is no data.{warm.data}; name one of: {', '.join(sources)}")
+        return warm
 
     @field_validator("learners")
     @classmethod

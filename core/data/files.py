@@ -16,7 +16,7 @@ from synth.data.rows import check_fields, fields_read, to_question
 from synth.errors import DataError
 from synth.records import Question
 
-__all__ = ["SUFFIXES", "file_questions"]
+__all__ = ["SUFFIXES", "file_questions", "file_rows"]
 
 SUFFIXES = (".jsonl", ".parquet", ".csv")
 """Kinds of files that are read."""
@@ -33,13 +33,22 @@ def file_questions(source: DataSource, base: Path) -> Iterator[Question]:
     Raises `DataError`: nothing there, not UTF-8, not JSON, a field that is missing or of
     the wrong type, or no rows at all.
     """
+    for row, where, label in file_rows(source, base):
+        yield to_question(row, source, where, label)
+
+
+def file_rows(source: DataSource, base: Path) -> Iterator[tuple[Mapping[str, Any], str, str]]:
+    """The rows of a file or folder, each with its place for errors and its label for lineages.
+
+    Raises `DataError`: nothing there, not UTF-8, not JSON, or no rows at all.
+    """
     root = _find(source.source, base)
     for path in _files(root):
         label = source.source if path == root else f"{source.source}/{path.relative_to(root).as_posix()}"
         empty = True
         for number, row in _rows(path, source):
             empty = False
-            yield to_question(row, source, f"{path}:{number}", f"{label}:{number}")
+            yield row, f"{path}:{number}", f"{label}:{number}"
         if empty:
             raise DataError(f"{path} holds no rows", "fill it, or name another file under source")
 
@@ -145,9 +154,7 @@ def _parquet(path: Path, source: DataSource) -> Iterator[Row]:
 
     try:
         table = pq.ParquetFile(path)
-        names = table.schema_arrow.names
-        check_fields(names, source, str(path))
-        columns = [name for name in fields_read(source) if name in names]
+        columns = _columns(table.schema_arrow.names, source, path)
         number = 0
         for batch in table.iter_batches(batch_size=BATCH, columns=columns):
             for row in batch.to_pylist():
@@ -155,6 +162,14 @@ def _parquet(path: Path, source: DataSource) -> Iterator[Row]:
                 yield number, row
     except ArrowException as problem:
         raise DataError(f"{path} is not a readable parquet file: {problem}", "write it again") from problem
+
+
+def _columns(names: list[str], source: DataSource, path: Path) -> list[str]:
+    """The columns worth decoding: of a dialogue all, of a question those that are looked at."""
+    if source.shape == "conversations":
+        return names
+    check_fields(names, source, str(path))
+    return [name for name in fields_read(source) if name in names]
 
 
 def _not_utf8(path: Path) -> DataError:

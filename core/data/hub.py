@@ -10,15 +10,21 @@ from synth.data.rows import to_question
 from synth.errors import DataError
 from synth.records import Question
 
-__all__ = ["hub_questions"]
+__all__ = ["hub_questions", "hub_rows"]
 
 
 def hub_questions(source: DataSource) -> Iterator[Question]:
     """The rows of `hub:owner/name`. Raises `DataError`: no network, no such set, split or field."""
+    for row, where, label in hub_rows(source):
+        yield to_question(row, source, where, label)
+
+
+def hub_rows(source: DataSource) -> Iterator[tuple[Mapping[str, Any], str, str]]:
+    """The rows of `hub:owner/name`, each with its place for errors and its label for lineages."""
     name = source.source.removeprefix("hub:")
     for number, row in enumerate(_rows(name, source), 1):
         where = f"hub data set {name}, split {source.split}, row {number}"
-        yield to_question(row, source, where, f"{source.source}/{source.split}:{number}")
+        yield row, where, f"{source.source}/{source.split}:{number}"
 
 
 def _rows(name: str, source: DataSource) -> Iterator[Mapping[str, Any]]:

@@ -9,18 +9,23 @@ from synth.config.flowfile import DataSource
 from synth.config.suggest import nearest
 from synth.errors import DataError
 from synth.records import Question
+from synth.verify.constraints import Constraint, constraint
 
 __all__ = ["check_fields", "fields_read", "to_question"]
+
+TAKEN = ("solution", "choices", "instruction_id_list", "kwargs")
+"""Fields taken over where a row has them."""
 
 
 def fields_wanted(source: DataSource) -> tuple[str, ...]:
     """The fields a row must have."""
-    return (source.question, source.answer, *([source.skill] if source.skill else []))
+    named = (source.question, source.answer, source.skill)
+    return tuple(name for name in named if name is not None)
 
 
 def fields_read(source: DataSource) -> tuple[str, ...]:
     """All fields that are looked at: the wanted ones, and those taken over where they are there."""
-    return tuple(dict.fromkeys((*fields_wanted(source), "solution", "choices")))
+    return tuple(dict.fromkeys((*fields_wanted(source), *TAKEN)))
 
 
 def check_fields(names: Collection[str], source: DataSource, where: str) -> None:
@@ -38,13 +43,14 @@ def check_fields(names: Collection[str], source: DataSource, where: str) -> None
 def to_question(row: Mapping[str, Any], source: DataSource, where: str, label: str) -> Question:
     """The question of one row. `where` names it in errors, `label` in the lineage.
 
-    A row's `solution` (text) and `choices` (list of texts) are taken over where it has them;
-    with `answer_after`, what stands before the mark is the solution. Raises `DataError`.
+    A row's `solution` (text), `choices` (list of texts) and constraints (`instruction_id_list`
+    and `kwargs`, as in IFEval) are taken over where it has them; with `answer_after`, what
+    stands before the mark is the solution. Raises `DataError`.
     """
     check_fields(row.keys(), source, where)
-    answer = _text(row[source.answer], source.answer, where)
+    answer = _text(row[source.answer], source.answer, where) if source.answer else ""
     solution = row.get("solution") if source.answer != "solution" else None
-    if source.answer_after is not None:
+    if source.answer and source.answer_after is not None:
         solution, mark, answer = answer.rpartition(source.answer_after)
         if not mark:
             raise DataError(
@@ -52,10 +58,13 @@ def to_question(row: Mapping[str, Any], source: DataSource, where: str, label: s
                 "correct answer_after, or leave it out if the field holds the bare answer",
             )
     choices = row.get("choices")
-    skills = _skills(row[source.skill], source.skill, where) if source.skill else ()
+    constraints = _constraints(row, where)
+    kinds = tuple(one["type"] for one in constraints)
+    skills = _skills(row[source.skill], source.skill, where) if source.skill else kinds
     return Question.of(
         _text(row[source.question], source.question, where),
         answer.strip(),
+        meta={"constraints": constraints} if constraints else None,
         kind=source.kind,
         family=skills[0] if skills else "",
         skills=skills,
@@ -85,6 +94,19 @@ def _text(value: object, name: str, where: str) -> str:
         f"found {type(value).__name__} {found[:60]}",
         "correct the row, or name another field in the flow file",
     )
+
+
+def _constraints(row: Mapping[str, Any], where: str) -> list[Constraint]:
+    """The constraints of a prompt, each with an id and its arguments; none where there is no such field."""
+    kinds, args = row.get("instruction_id_list"), row.get("kwargs")
+    if kinds is None:
+        return []
+    if not isinstance(kinds, list) or not isinstance(args, list) or len(kinds) != len(args):
+        raise DataError(
+            f"{where}: instruction_id_list and kwargs do not go together",
+            "both are lists of one length: an id, and an object with its arguments",
+        )
+    return [constraint(kind, given, where) for kind, given in zip(kinds, args, strict=True)]
 
 
 def _skills(value: object, name: str, where: str) -> tuple[str, ...]:

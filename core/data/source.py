@@ -6,13 +6,16 @@ import random
 from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 from synth.config.flowfile import DataSource
 from synth.data.overlap import normalise
 from synth.errors import DataError
 from synth.records import Question
 
-__all__ = ["read_questions"]
+__all__ = ["draw", "read_questions"]
+
+_Item = TypeVar("_Item")
 
 
 def read_questions(source: DataSource, *, base: Path, exclude: Collection[str] = ()) -> Iterator[Question]:
@@ -29,13 +32,23 @@ def read_questions(source: DataSource, *, base: Path, exclude: Collection[str] =
 
         yield from task_questions(source, banned)
         return
+    if source.source == "instructions":
+        from synth.data.instructions import instruction_questions
+
+        yield from instruction_questions(source, banned)
+        return
+    if source.source == "topics":
+        from synth.data.topics import topic_questions
+
+        yield from topic_questions(source, banned)
+        return
     if source.families:
         raise DataError(
             f"families are named for {source.source!r}, which is not a set of task families",
             "write source: tasks, or leave families out",
         )
     kept = (question for question in _read(source, base) if normalise(question.question) not in banned)
-    yield from kept if source.size is None else _draw(kept, source.size, source.seed)
+    yield from kept if source.size is None else draw(kept, source.size, source.seed)
 
 
 def _read(source: DataSource, base: Path) -> Iterator[Question]:
@@ -48,13 +61,13 @@ def _read(source: DataSource, base: Path) -> Iterator[Question]:
     return file_questions(source, base)
 
 
-def _draw(questions: Iterable[Question], size: int, seed: int) -> list[Question]:
+def draw(items: Iterable[_Item], size: int, seed: int) -> list[_Item]:
     """A uniform sample in one pass (reservoir, algorithm R), in the order of the source."""
     rng = random.Random(seed)
-    stream = enumerate(questions)
+    stream = enumerate(items)
     kept = list(islice(stream, size))
-    for index, question in stream:
+    for index, item in stream:
         place = rng.randint(0, index)
         if place < size:
-            kept[place] = (index, question)
-    return [question for _, question in sorted(kept, key=lambda pair: pair[0])]
+            kept[place] = (index, item)
+    return [item for _, item in sorted(kept, key=lambda pair: pair[0])]

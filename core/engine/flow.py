@@ -4,17 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from synth.errors import Problem
 from synth.records import Sample
 
 if TYPE_CHECKING:
+    from synth.config import Loaded, Train
     from synth.engine.session import Session
     from synth.plan import StagePlan, Survey
 
-__all__ = ["Flow", "FlowParams"]
+__all__ = ["Flow", "FlowParams", "PairFault"]
+
+PairFault = Literal[
+    "identical",
+    "same-answer",
+    "truncated",
+    "leaked",
+    "refused",
+    "language",
+    "lopsided",
+    "reversed",
+]
+"""What may be wrong with a preference pair (`synth.curation.lint`): the answers are the same, come to the
+same, were cut off, show marks of a template, the chosen one refuses, they are in different scripts, one
+is over three times as long, the rejected one has the better score."""
 
 
 class FlowParams(BaseModel):
@@ -25,7 +41,9 @@ class FlowParams(BaseModel):
     arm: str = "fixed"
     """Which version of the method runs: as published, repaired, or a control."""
     examples: int | None = None
-    """Most training examples a round may use; a uniform subset is taken when more were made."""
+    """Most training examples a round may use, a learner each; a uniform subset is taken of more."""
+    lint_drop: tuple[PairFault, ...] = ("identical",)
+    """Faults of preference pairs that keep a pair out of the training set; all faults are counted."""
 
 
 @dataclass(frozen=True)
@@ -47,5 +65,11 @@ class Flow:
     """Name -> compiled graph, for drawing."""
     plan: Callable[[Survey], list[StagePlan]] | None = None
     """How the stages of one round multiply, for `synth plan`."""
+    delimiters: tuple[str, ...] = ()
+    """Marks of its prompts that no answer should show; the lint of pairs looks for them."""
+    check: Callable[[Loaded], list[Problem]] | None = None
+    """What only the flow can know to be wrong with a flow file, such as settings that do not go together."""
+    training: Callable[[Session], Train] | None = None
+    """How the session's round trains, where rounds differ; by default the flow file's `train`."""
     citation: str = ""
     """The paper the method comes from, for the data card."""

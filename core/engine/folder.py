@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from synth.differences import differences
 from synth.errors import RunError
 
-__all__ = ["RunFolder"]
+__all__ = ["RunFolder", "lesson_folders"]
 
 # What may change between two starts of one run without making it another run.
 _MAY_CHANGE = ("budget", "prices", "profiles")
@@ -134,6 +134,11 @@ class RunFolder:
             else:
                 with contextlib.suppress(FileNotFoundError):
                     entry.unlink()
+
+
+def lesson_folders(role: str) -> tuple[str, str]:
+    """Names, in a round's folder, of the folders of a role's training and of its new weights."""
+    return ("train", "student") if role == "student" else (f"{role}-train", role)
 
 
 def _binding(settings: Mapping[str, Any]) -> dict[str, Any]:

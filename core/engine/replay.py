@@ -6,14 +6,14 @@ import contextlib
 import filecmp
 import os
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from synth.config import Train
 from synth.differences import differences
-from synth.engine.folder import RunFolder
+from synth.engine.folder import RunFolder, lesson_folders
 from synth.errors import RunError
 from synth.journal import Journal
 from synth.recording import Recording
@@ -41,35 +41,38 @@ def attach(journal: Journal, folder: RunFolder, replay: Path | None) -> Recordin
     return recording
 
 
-def untrained(recorded: Path, data: Path, train: Mapping[str, Any], start: str) -> str:
-    """Why the training in a recorded round's folder cannot stand for one on `data` (train.jsonl)
+def untrained(recorded: Path, role: str, data: Path, train: Train, start: str) -> str:
+    """Why a role's training in a recorded round's folder cannot stand for one on `data` (its jsonl)
     with these settings from the weights `start`, in words; empty if it can."""
-    if not ((recorded / "train" / "result.json").is_file() and (recorded / "student").is_dir()):
+    work, output = lesson_folders(role)
+    if not ((recorded / work / "result.json").is_file() and (recorded / output).is_dir()):
         return f"{recorded} has no finished training"
-    asked = orjson.loads((recorded / "train" / "job.json").read_bytes())["train"]
+    asked = Train.model_validate(orjson.loads((recorded / work / "job.json").read_bytes())["train"])
     if changed := list(differences(_decisive(asked), _decisive(train), "train")):
         return f"the settings are not those of {recorded}: {'; '.join(changed)}"
-    if orjson.loads((recorded / "plan.json").read_bytes())["weights"] != start:
+    plan = orjson.loads((recorded / "plan.json").read_bytes())
+    if (plan["weights"] if role == "student" else plan.get("learners", {}).get(role)) != start:
         return f"it starts from other weights than {recorded}"
-    if not filecmp.cmp(recorded / "data" / "train.jsonl", data, shallow=False):
+    if not filecmp.cmp(recorded / "data" / data.name, data, shallow=False):
         return f"the training data are not those of {recorded}"
     return ""
 
 
-def take_over(recorded: Path, folder: Path) -> Path:
-    """Bring a recorded round's training and student into `folder`; returns where the result lies."""
-    for name in ("train", "student"):
+def take_over(recorded: Path, folder: Path, role: str) -> Path:
+    """Bring a role's recorded training and weights into a round's `folder`; returns the result's path."""
+    names = lesson_folders(role)
+    for name in names:
         target, part = folder / name, folder / f"{name}.part"
         if not target.exists():
             shutil.rmtree(part, ignore_errors=True)
             leave = shutil.ignore_patterns("checkpoints")
             shutil.copytree(recorded / name, part, copy_function=_copy, ignore=leave)
             part.rename(target)
-    return folder / "train" / "result.json"
+    return folder / names[0] / "result.json"
 
 
-def _decisive(train: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in train.items() if key not in _NO_MATTER}
+def _decisive(train: Train) -> dict[str, Any]:
+    return train.model_dump(mode="json", exclude=set(_NO_MATTER))
 
 
 def _copy(source: str, target: str) -> None:

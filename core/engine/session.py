@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from synth.chat import Chat
-from synth.config import FlowFile
+from synth.config import DataSource, FlowFile
 from synth.data import read_questions
+from synth.data.conversations import Conversation, read_conversations
 from synth.engine.budget import BudgetMeter, WorkClock
 from synth.engine.context import Context
 from synth.engine.flow import FlowParams
@@ -21,7 +22,10 @@ from synth.journal import Journal
 from synth.progress import Progress
 from synth.records import Question, Rejection, Sample, Seed
 
-__all__ = ["Session"]
+__all__ = ["HELD_OUT", "Session"]
+
+HELD_OUT = ("test", "profile", "target")
+"""Sources that nothing is trained on, the one that must be kept cleanest first."""
 
 
 @dataclass
@@ -43,24 +47,54 @@ class Session:
     window: int = 256
     """Fewest graphs under way at once; more where the models take more calls."""
     _questions: dict[str, list[Question]] = field(default_factory=dict)
+    _conversations: dict[str, list[Conversation]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.train = self.flow.train
+        """How this round trains."""
         self.clock = WorkClock(self.journal)
         self.meter = BudgetMeter(self.flow, self.journal, self.clock)
 
     def questions(self, name: str) -> list[Question]:
-        """All questions of a data source of the flow file. Raises `DataError`."""
+        """All questions of a data source of the flow file; of conversations the user's first turns.
+
+        Raises `DataError`.
+        """
         if name not in self._questions:
-            source = self.flow.data.get(name)
-            if source is None:
-                raise DataError(
-                    f"the flow {self.flow.flow!r} needs data.{name}, which the flow file does not have",
-                    f"add a source under data: {name}:",
+            source = self._source(name)
+            if source.shape == "conversations":
+                self._questions[name] = [
+                    Question.of(found.opening, "", source=found.source, licence=found.licence)
+                    for found in self.conversations(name)
+                ]
+            else:
+                self._questions[name] = list(
+                    read_questions(source, base=self.path.parent, exclude=self._held_out(name))
                 )
-            self._questions[name] = list(
-                read_questions(source, base=self.path.parent, exclude=self._held_out(name))
-            )
         return self._questions[name]
+
+    def conversations(self, name: str) -> list[Conversation]:
+        """All conversations of a data source of that shape. Raises `DataError`."""
+        if name not in self._conversations:
+            source = self._source(name)
+            if source.shape != "conversations":
+                raise DataError(
+                    f"the flow {self.flow.flow!r} reads data.{name} as conversations, and it holds questions",
+                    f"write shape: conversations under data: {name}:",
+                )
+            self._conversations[name] = list(
+                read_conversations(source, base=self.path.parent, exclude=self._held_out(name))
+            )
+        return self._conversations[name]
+
+    def _source(self, name: str) -> DataSource:
+        source = self.flow.data.get(name)
+        if source is None:
+            raise DataError(
+                f"the flow {self.flow.flow!r} needs data.{name}, which the flow file does not have",
+                f"add a source under data: {name}:",
+            )
+        return source
 
     def read_data(self) -> None:
         """Read every data source of the flow file now. Raises `DataError`."""
@@ -68,8 +102,8 @@ class Session:
             self.questions(name)
 
     def _held_out(self, name: str) -> set[str]:
-        """Texts a source must not repeat: the test set's, for every other source; then the profile's."""
-        order = [source for source in ("test", "profile") if source in self.flow.data]
+        """Texts a source must not repeat: those of the sources before it in `HELD_OUT`."""
+        order = [source for source in HELD_OUT if source in self.flow.data]
         before = order[: order.index(name)] if name in order else order
         return {question.question for source in before for question in self.questions(source)}
 
@@ -200,9 +234,9 @@ class Session:
         self.journal.set_stage(self.round, name, "done", dict(info))
         self.folder.event("stage-done", round=self.round, stage=name, **info)
 
-    def results(self, name: str) -> Iterator[Result]:
-        """Stored results of a stage of this round, in seed order."""
-        return self._stored(f"{self.round}/{name}")
+    def results(self, name: str, round: int | None = None) -> Iterator[Result]:
+        """Stored results of a stage of this round (or of another one), in seed order."""
+        return self._stored(f"{round or self.round}/{name}")
 
     def samples(self, name: str) -> Iterator[Sample]:
         """Samples of a stage of this round, in seed order."""

@@ -9,26 +9,60 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
 from synth.figures import SPACE
+from synth.gate import Change
 from synth.stats import Interval
 from synth.summary import LossPoint
 
-__all__ = ["bar", "curve", "dumbbell", "parts", "scale", "ticks"]
+__all__ = ["Axis", "axis_of", "bar", "curve", "dumbbell", "parts", "scale", "ticks"]
 
 
-def dumbbell(
-    before: float, after: float, before_interval: Interval, after_interval: Interval, label: str
-) -> Markup:
-    """Two shares on one scale of 0 to 100 %, each with its interval: before above, after below."""
+@dataclass(frozen=True)
+class Axis:
+    """A scale across a chart's width: of shares, 0 to 100 %, or of mean scores, `low` to `high`."""
+
+    low: float = 0.0
+    high: float = 1.0
+    shares: bool = True
+
+    def x(self, value: float) -> str:
+        """Where a value stands."""
+        return _x((value - self.low) / (self.high - self.low))
+
+    def text(self, mark: int) -> str:
+        """What stands at so many percent of the width."""
+        if self.shares:
+            return f"{mark}{SPACE + '%' if mark == 100 else ''}"
+        return f"{self.low + (self.high - self.low) * mark / 100:.3g}"
+
+
+SHARES = Axis()
+
+
+def axis_of(changes: Sequence[Change]) -> Axis:
+    """The scale that holds these changes, all of one metric; scores of 0 to 1 are shown so."""
+    if not changes or changes[0].metric != "score":
+        return SHARES
+    ends = [interval for change in changes for interval in (change.before_interval, change.after_interval)]
+    low, high = min(0.0, *(end.low for end in ends)), max(1.0, *(end.high for end in ends))
+    step = 10 ** math.floor(math.log10(high - low)) / 2
+    return Axis(step * math.floor(low / step), step * math.ceil(high / step), shares=False)
+
+
+def dumbbell(change: Change, label: str, axis: Axis = SHARES) -> Markup:
+    """Where a student stood and stands on one scale, each with its interval: before above, after below."""
+    before, after = axis.x(change.before), axis.x(change.after)
     grid = "".join(f'<line class="grid" x1="{x}%" x2="{x}%" y1="0" y2="30"/>' for x in (0, 25, 50, 75, 100))
     marks = (
-        f'<line class="link" x1="{_x(before)}" y1="10" x2="{_x(after)}" y2="20"/>'
-        f"{_span(before_interval, 10, 'before')}{_span(after_interval, 20, 'after')}"
-        f'<circle class="dot before" cx="{_x(before)}" cy="10" r="4.5"/>'
-        f'<circle class="dot after" cx="{_x(after)}" cy="20" r="5"/>'
+        f'<line class="link" x1="{before}" y1="10" x2="{after}" y2="20"/>'
+        f"{_span(change.before_interval, 10, 'before', axis)}"
+        f"{_span(change.after_interval, 20, 'after', axis)}"
+        f'<circle class="dot before" cx="{before}" cy="10" r="4.5"/>'
+        f'<circle class="dot after" cx="{after}" cy="20" r="5"/>'
     )
     return _svg(30, label, grid + marks)
 
@@ -78,12 +112,12 @@ def curve(points: Sequence[LossPoint], label: str) -> Markup:
     return _svg(180, label, rules + inner, "curve")
 
 
-def scale(marks: Sequence[int]) -> Markup:
-    """The labels of a scale of 0 to 100 %, to stand above or below the charts that share it."""
+def scale(marks: Sequence[int], axis: Axis = SHARES) -> Markup:
+    """A scale's labels, at these percentages of its width, to stand above or below charts that share it."""
     anchors = {marks[0]: "start", marks[-1]: "end"}
     labels = "".join(
-        f'<text class="tick" x="{mark}%" y="12" text-anchor="{anchors.get(mark, "middle")}">{mark}'
-        f"{SPACE + '%' if mark == 100 else ''}</text>"
+        f'<text class="tick" x="{mark}%" y="12" text-anchor="{anchors.get(mark, "middle")}">'
+        f"{axis.text(mark)}</text>"
         for mark in marks
     )
     return Markup(f'<svg class="scale" width="100%" height="16" aria-hidden="true">{labels}</svg>')
@@ -110,8 +144,9 @@ def _running_mean(points: Sequence[LossPoint]) -> list[tuple[int, float]]:
     return means
 
 
-def _span(interval: Interval, y: int, kind: str) -> str:
-    return f'<line class="span {kind}" x1="{_x(interval.low)}" x2="{_x(interval.high)}" y1="{y}" y2="{y}"/>'
+def _span(interval: Interval, y: int, kind: str, axis: Axis = SHARES) -> str:
+    low, high = axis.x(interval.low), axis.x(interval.high)
+    return f'<line class="span {kind}" x1="{low}" x2="{high}" y1="{y}" y2="{y}"/>'
 
 
 def _x(share: float) -> str:

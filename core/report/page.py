@@ -11,6 +11,7 @@ from synth import figures
 from synth.errors import RunError
 from synth.report import charts
 from synth.summary import RoundSummary, RunSummary, StageSummary, summarize
+from synth.trees import some_trees
 
 __all__ = ["render", "write_report"]
 
@@ -56,6 +57,7 @@ def render(run: RunSummary, settings: str) -> str:
         told=_told(run),
         at=_at(run),
         charts=charts,
+        trees={r.number: some_trees(run.folder / "rounds" / str(r.number)) for r in run.rounds},
         style=Markup((HERE / "style.css").read_text("utf-8")),
     )
 

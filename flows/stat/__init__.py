@@ -1,35 +1,46 @@
-"""STAT, skill-targeted adaptive training (arXiv 2510.10023), as two LangGraph graphs.
+"""STAT, skill-targeted adaptive training (arXiv 2510.10023), as LangGraph graphs.
 
-The *profile* graph has the student answer questions, finds those it fails, and has the
+The *profile* graph has the student answer questions, finds the difficult ones, and has the
 teacher name the skills it misses. The Missing-Skill-Profile counts them. The *make* graph
-turns every (failed question, missing skill) pair into training examples: drawn from the
-pool (STAT-Sel), or newly written and kept when independent solutions agree (STAT-Syn).
+turns every (difficult question, missing skill) pair into training examples: drawn from the
+pool (STAT-Sel), or newly written and kept when independent solutions agree (STAT-Syn). With
+`data.target` later rounds profile the student on another set (STAT-Con). Where the data name
+no skills, three graphs before these make a catalogue and map the questions onto it.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from synth.config import Evaluate
-from synth.engine import Flow
+from synth.config.locate import locate
+from synth.engine import Flow, Result
 from synth.engine.folder import RunFolder
 from synth.engine.session import Session
-from synth.errors import DataError
 from synth.flows.answering import question_seeds
-from synth.flows.stat.make import Pool, make_graph
-from synth.flows.stat.missing import count_missing, pairs_of, plan_seeds
+from synth.flows.stat.catalogue import Catalogue, read_catalogue
+from synth.flows.stat.check import check
+from synth.flows.stat.make import make_graph
+from synth.flows.stat.missing import MissingSkillProfile, count_missing, read_history
+from synth.flows.stat.naming import make_catalogue, merge_graph, name_graph
+from synth.flows.stat.neighbours import embed_graph, nearest_questions
+from synth.flows.stat.pairs import pairs_of, plan_near, plan_seeds
 from synth.flows.stat.params import Params
 from synth.flows.stat.plan import plan
+from synth.flows.stat.pool import Pool
 from synth.flows.stat.profile import profile_graph
-from synth.records import Message, Question, Sample, content_id
+from synth.flows.stat.skillmap import map_graph, map_questions
+from synth.records import Message, Question, Sample, Seed, content_id
 
 __all__ = ["Params", "build"]
 
 
 def build() -> Flow:
-    """The flow `stat`: roles `student` and `teacher`, data `pool`, `profile` and `test`."""
+    """The flow `stat`: roles `student` and `teacher` (and `reward`, `embedder` where asked for), data
+    `pool`, `profile` and `test` (and `target` for STAT-Con)."""
     return Flow(
         name="stat",
         params=Params,
@@ -38,6 +49,7 @@ def build() -> Flow:
         sources=("pool", "profile", "test"),
         graphs=_graphs,
         plan=plan,
+        check=check,
         citation="STAT: Skill-Targeted Adaptive Training, arXiv 2510.10023",
     )
 
@@ -46,41 +58,80 @@ async def generate(session: Session) -> Iterable[Sample]:
     """One round: profile the student, then make its examples. Samples come in seed order."""
     params = session.params
     assert isinstance(params, Params)
-    pool, asked = session.questions("pool"), session.questions("profile")
-    catalogue = _catalogue(pool, asked)
-    settings = session.flow.evaluate
+    if params.arm == "control-none":
+        return ()
+    settings, source = session.flow.evaluate, _source(session, params)
+    pool, asked = session.questions("pool"), session.questions(source)
+    catalogue = await _catalogue(session, params, pool, asked)
+    pool, asked = await map_questions(session, params, catalogue, pool, asked)
 
     results = await session.stage(
         "profile",
         profile_graph(params, settings),
         question_seeds(asked),
         total=len(asked),
-        extras={"skills": catalogue},
+        extras={"catalogue": catalogue},
     )
-    profile = count_missing(asked, results)
-    pairs = pairs_of(results, asked, catalogue, params.arm, session.flow.seed)
-    seeds = list(plan_seeds(pairs, pool, params, session.flow.seed))
-    drawn = [seed.data["skill"] for seed in seeds]
-    for row in profile.skills:
-        row.draws = drawn.count(row.skill)
-    RunFolder.write_json(session.folder.round(session.round) / "profile.json", profile)
+    history = read_history(session.folder.path / "rounds", session.round, source)
+    profile = count_missing(asked, results, history, round=session.round, source=source)
+    index = Pool.of(pool, catalogue, asked, 0 if params.faithful else params.min_items)
+    if params.arm == "control-embedding":
+        seeds = await _near(session, params, results, asked, pool)
+    else:
+        pairs = pairs_of(results, asked, catalogue.skills, params, session.flow.seed, profile)
+        seeds = list(plan_seeds(pairs, pool, params, session.flow.seed))
+    _note(session, profile, index, seeds)
 
     await session.run_stage(
-        "make", make_graph(params, settings), seeds, total=len(seeds), extras={"pool": Pool.of(pool)}
+        "make", make_graph(params, settings), seeds, total=len(seeds), extras={"pool": index}
     )
     samples = session.samples("make")
     return _swap_answers(list(samples), session.flow.seed) if params.arm == "control-format" else samples
 
 
-def _catalogue(pool: Sequence[Question], asked: Sequence[Question]) -> tuple[str, ...]:
-    """All skills the data name. Raises `DataError` if it names none."""
-    skills = {skill for question in (*pool, *asked) for skill in question.skills}
-    if not skills:
-        raise DataError(
-            "STAT needs the skills of its questions, and neither the pool nor the profile set names any",
-            "say which field holds them: skill: FIELD under data.pool and data.profile",
-        )
-    return tuple(sorted(skills))
+def _source(session: Session, params: Params) -> str:
+    """The data set the student is profiled on in this round."""
+    continual = "target" in session.flow.data and session.round >= params.target_round
+    return "target" if continual else "profile"
+
+
+async def _catalogue(
+    session: Session, params: Params, pool: Sequence[Question], asked: Sequence[Question]
+) -> Catalogue:
+    """From the data, the teacher, or a file. Raises `DataError`."""
+    if params.catalogue == "data":
+        return Catalogue.of((*pool, *asked))
+    if params.catalogue == "teacher":
+        return await make_catalogue(session, params, pool)
+    path = locate(params.catalogue, session.path, Path())
+    return read_catalogue(path or Path(params.catalogue))
+
+
+async def _near(
+    session: Session,
+    params: Params,
+    results: Sequence[Result],
+    asked: Sequence[Question],
+    pool: Sequence[Question],
+) -> list[Seed]:
+    """Seeds of `control-embedding`, for as many difficult questions as the other arms use."""
+    difficult = {result.output["id"] for result in results if result.output.get("skills")}
+    failed = [question for question in asked if question.id in difficult]
+    if len(failed) > params.difficult:
+        failed = random.Random(f"{session.flow.seed}/difficult").sample(failed, params.difficult)
+    near = await nearest_questions(session, failed, pool, params.neighbours)
+    return list(plan_near(near, pool, params, session.flow.seed))
+
+
+def _note(session: Session, profile: MissingSkillProfile, pool: Pool, seeds: Sequence[Seed]) -> None:
+    """Write the profile, with what was drawn by it."""
+    drawn = [seed.data["skill"] for seed in seeds]
+    for row in profile.skills:
+        row.draws = drawn.count(row.skill)
+        row.pool = pool.count(row.skill)
+        row.stand_in = pool.stand_ins.get(row.skill, "")
+    profile.used = len({seed.data["failed"] for seed in seeds} - {""})
+    RunFolder.write_json(session.folder.round(session.round) / "profile.json", profile)
 
 
 def _swap_answers(samples: list[Sample], seed: int) -> list[Sample]:
@@ -105,4 +156,11 @@ def _answered(sample: Sample, completion: list[Message] | None) -> Sample:
 
 def _graphs() -> dict[str, Any]:
     params, settings = Params(), Evaluate()
-    return {"profile": profile_graph(params, settings), "make": make_graph(params, settings)}
+    return {
+        "name": name_graph(params),
+        "merge": merge_graph(params),
+        "map": map_graph(params),
+        "profile": profile_graph(params, settings),
+        "embed": embed_graph(),
+        "make": make_graph(params, settings),
+    }

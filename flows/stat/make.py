@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal, TypedDict
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 from pydantic import BaseModel
 
-from synth.agents import Agent, ask, load_prompt
+from synth.agents import Agent, Prompt, ask, load_prompt
 from synth.chat import Dropped
 from synth.config import Evaluate
 from synth.engine import Context, Graph
 from synth.flows.answering import question_messages
+from synth.flows.stat.agreement import commonest
 from synth.flows.stat.params import Params
-from synth.records import Question, Sample, Sampling, Seed, Verdict
-from synth.verify import extract_answer, same_answer
+from synth.flows.stat.pool import Pool
+from synth.records import Message, Question, Sample, Sampling, Seed, Verdict
+from synth.verify import judge
 
-__all__ = ["NewQuestion", "Pool", "make_graph"]
+__all__ = ["NewQuestion", "make_graph"]
 
 
 class NewQuestion(BaseModel):
@@ -30,25 +30,8 @@ class NewQuestion(BaseModel):
     question: str
 
 
-@dataclass(frozen=True)
-class Pool:
-    """The training pool by id and by skill, shared by all invocations as `extras["pool"]`."""
-
-    by_id: Mapping[str, Question]
-    by_skill: Mapping[str, list[Question]] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, questions: list[Question]) -> Pool:
-        """Index a list of questions."""
-        by_skill: dict[str, list[Question]] = {}
-        for question in questions:
-            for skill in question.skills:
-                by_skill.setdefault(skill, []).append(question)
-        return cls({question.id: question for question in questions}, by_skill)
-
-
 class Making(TypedDict, total=False):
-    """State of the graph: the seed, what the teacher wrote, and the samples at the end."""
+    """State of the graph: the seed, what was drawn or written, and the samples at the end."""
 
     seed: Seed
     references: list[Question]
@@ -58,19 +41,27 @@ class Making(TypedDict, total=False):
 
 
 def make_graph(params: Params, settings: Evaluate) -> Graph:
-    """select, or propose -> solve -> agree, by the seed's `kind` (sel, replay or syn)."""
+    """select -> rewrite, or propose -> solve -> agree, by the seed's `kind` (sel, near, replay; syn).
+
+    Replayed questions, and all where `rewrites` is 0, keep the pool's own solution.
+    """
     nodes = _Nodes(params, settings)
 
     def way(state: Making) -> Literal["propose", "select"]:
         return "propose" if state["seed"].data["kind"] == "syn" else "select"
 
+    def rest(state: Making) -> Literal["rewrite", "__end__"]:
+        return "rewrite" if "samples" not in state else "__end__"
+
     builder = StateGraph(Making, context_schema=Context)
     builder.add_node("select", nodes.select)
+    builder.add_node("rewrite", nodes.rewrite)
     builder.add_node("propose", nodes.propose)
     builder.add_node("solve", nodes.solve)
     builder.add_node("agree", nodes.agree)
     builder.add_conditional_edges(START, way)
-    builder.add_edge("select", END)
+    builder.add_conditional_edges("select", rest)
+    builder.add_edge("rewrite", END)
     builder.add_edge("propose", "solve")
     builder.add_edge("solve", "agree")
     builder.add_edge("agree", END)
@@ -84,50 +75,80 @@ class _Nodes:
         self.sampling = Sampling(temperature=params.temperature, max_tokens=params.max_tokens)
         self.writer = Agent("propose", "teacher", "propose_question", NewQuestion, self.sampling)
         self.solver = load_prompt("solve")
+        self.rewriter = load_prompt("rewrite")
 
     async def select(self, state: Making, runtime: Runtime[Context]) -> Making:
-        """STAT-Sel and replay: a pool question with its own solution."""
+        """STAT-Sel, replay and nearest questions: a pool question with its own solution."""
         data, context = state["seed"].data, runtime.context
         pool: Pool = context.extras["pool"]
-        if data["kind"] == "replay":
-            question = pool.by_id[data["question"]]
+        if data["kind"] == "sel":
+            question = context.rng.choice(pool.of_skill(data["skill"]))
         else:
-            question = context.rng.choice(_of_skill(pool, data["skill"]))
+            question = pool.by_id[data["question"]]
+        if self.params.rewrites and data["kind"] != "replay":
+            return {"references": [question]}
         solution = question.solution or question.answer
         return {"samples": [self._sample(context, state["seed"], question, solution, parents=[question])]}
+
+    async def rewrite(self, state: Making, runtime: Runtime[Context]) -> Making:
+        """The teacher's rewritings of the solution; but for the faithful arm those alone that come
+        to the known answer."""
+        (question,) = state["references"]
+        solution = question.solution or question.answer
+        messages = self.rewriter.render(question=question.question, solution=solution)
+        texts = await self._say(runtime.context, messages, self.rewriter, "rewrite", self.params.rewrites)
+        right = texts
+        if not self.params.faithful and question.answer:
+            verifier = self.settings.verifier
+            right = [text for text in texts if (await judge(text, question, verifier)).correct]
+        if not right:
+            raise Dropped(
+                "wrong-rewrite",
+                "rewrite",
+                f"none of {self.params.rewrites} rewritings comes to the known answer",
+                raw="\n---\n".join(texts),
+                data={"question": question.question},
+            )
+        return {
+            "samples": [
+                self._sample(runtime.context, state["seed"], question, text, [question])
+                for text in dict.fromkeys(right)
+            ]
+        }
 
     async def propose(self, state: Making, runtime: Runtime[Context]) -> Making:
         """STAT-Syn: the teacher writes a new question beside the failed one, references in view."""
         data, context = state["seed"].data, runtime.context
-        pool = _of_skill(context.extras["pool"], data["skill"])
+        pool = context.extras["pool"].of_skill(data["skill"])
         references = context.rng.sample(pool, min(self.params.references, len(pool)))
         said = await self.writer(
             context, sample=data["draw"], skill=data["skill"], failed=data["question"], references=references
         )
         shown = {data["question"], *(reference.question for reference in references)}
-        if self.params.arm != "faithful" and said.question in shown:
+        if not self.params.faithful and said.question in shown:
             raise Dropped("copied", "propose", "the new question is one of those shown", raw=said.question)
         return {"references": references, "question": said.question}
 
     async def solve(self, state: Making, runtime: Runtime[Context]) -> Making:
         """Independent solutions of the new question."""
         messages = self.solver.render(question=state["question"], references=state["references"])
+        number = self.params.solutions
+        return {"solutions": await self._say(runtime.context, messages, self.solver, "solve", number)}
+
+    async def _say(
+        self, context: Context, messages: list[Message], prompt: Prompt, agent: str, n: int
+    ) -> list[str]:
+        """`n` plain answers of the teacher, without those that are empty or cut off."""
         replies = await ask(
-            runtime.context,
-            "teacher",
-            messages,
-            self.sampling,
-            agent="solve",
-            prompt_hash=self.solver.hash,
-            n=self.params.solutions,
+            context, "teacher", messages, self.sampling, agent=agent, prompt_hash=prompt.hash, n=n
         )
         whole = (reply.text.strip() for reply in replies if not reply.truncated)
-        return {"solutions": [text for text in whole if text]}
+        return [text for text in whole if text]
 
     async def agree(self, state: Making, runtime: Runtime[Context]) -> Making:
         """Keep the solutions of the commonest answer, if enough of them agree on it."""
         blank = _unanswered(state["question"], state["references"])
-        answer, agreeing = _commonest(state["solutions"], blank)
+        answer, agreeing = commonest(state["solutions"], blank)
         if len(agreeing) < self.params.agreement:
             raise Dropped(
                 "disagreed",
@@ -185,26 +206,3 @@ def _unanswered(text: str, references: list[Question]) -> Question:
         family=like.family,
         licence=like.licence,
     )
-
-
-def _of_skill(pool: Pool, skill: str) -> list[Question]:
-    questions = pool.by_skill.get(skill)
-    if not questions:
-        raise Dropped("no-pool", "select", f"the pool has no question for the skill {skill!r}")
-    return questions
-
-
-def _commonest(solutions: list[str], question: Question) -> tuple[str, list[str]]:
-    """The answer most solutions come to, and those solutions."""
-    groups: list[tuple[str, list[str]]] = []
-    for solution in solutions:
-        answer = extract_answer(solution, question)
-        if not answer:
-            continue
-        for known, texts in groups:
-            if same_answer(answer, known, question):
-                texts.append(solution)
-                break
-        else:
-            groups.append((answer, [solution]))
-    return max(groups, key=lambda group: len(group[1]), default=("", []))

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from synth.agents import load_prompt
 from synth.engine import Result
 from synth.flows.answering import question_messages
 from synth.flows.stat.params import Params
+from synth.flows.stat.plan_skills import embed_stages, prompt_tokens, skill_stages, some
 from synth.plan import AgentPlan, StagePlan, Survey, mean_prompt, token_guess
-from synth.records import Question
 
 __all__ = ["plan"]
 
-SHOWN = 50
-"""Questions whose length stands for all of a source."""
+STEPS = 8
+"""Steps of an answer that are reckoned with where a reward model is asked for each by itself."""
 
 
 @dataclass(frozen=True)
@@ -27,69 +26,106 @@ class _Shares:
 
 
 def plan(survey: Survey) -> list[StagePlan]:
-    """The stages `profile` and `make`, by the shares a probe found; at most, where there was none."""
+    """The stages of a round, by the shares a probe found; at most, where there was none.
+
+    Rounds on `data.target` are reckoned like those on the profile set.
+    """
     params = survey.params
     assert isinstance(params, Params)
+    if params.arm == "control-none":
+        return []
     asked, shares = len(survey.questions["profile"]), _shares(survey, params)
     failed = asked * shares.wrong
-    answers = AgentPlan(
-        "answer",
-        "student",
-        asked,
-        f"{asked} profile questions",
-        survey.flow.evaluate.max_tokens,
-        mean_prompt([question_messages(q.question, survey.flow.evaluate) for q in _some(survey, "profile")]),
-    )
     why = f"{asked} profile questions x {shares.wrong:.0%} failed ({shares.found})"
-    labels = AgentPlan("label", "teacher", failed, why, params.max_tokens, _prompt(survey, "label_skills"))
-    return [StagePlan("profile", asked, (answers, labels)), _make(survey, params, failed, shares)]
+    votes = f" x {params.votes} votes" if params.votes > 1 else ""
+    labels = AgentPlan(
+        "label",
+        "teacher",
+        failed * params.votes,
+        why + votes,
+        params.max_tokens,
+        prompt_tokens(survey, "label_skills"),
+    )
+    profile = StagePlan("profile", asked, (*_answers(survey, params, asked), labels))
+    used = min(failed, params.difficult)
+    return [
+        *skill_stages(survey, params),
+        profile,
+        *embed_stages(survey, params, used),
+        _make(survey, params, used, shares),
+    ]
+
+
+def _answers(survey: Survey, params: Params, asked: int) -> list[AgentPlan]:
+    """The student's answers, once or several times, and the reward model's looks at them."""
+    settings = survey.flow.evaluate
+    prompt = mean_prompt([question_messages(q.question, settings) for q in some(survey, "profile")])
+    times = params.samples if params.detect in ("consistency", "length") else 1
+    why = f"{asked} profile questions" + (f" x {times} answers" if times > 1 else "")
+    agents = [AgentPlan("answer", "student", asked * times, why, settings.max_tokens, prompt)]
+    if params.detect == "reward":
+        looks = 1 if params.reward_layout == "marked" else STEPS
+        why = f"{asked} answers" + (f" x {looks} steps" if looks > 1 else "")
+        agents.append(AgentPlan("score", "reward", asked * looks, why, 0, prompt + settings.max_tokens))
+    return agents
 
 
 def _make(survey: Survey, params: Params, failed: float, shares: _Shares) -> StagePlan:
     """Targeted examples up to their share of `examples`; replay asks nobody."""
     share = params.replay_share
     most = round(params.examples * (1 - share))
-    drawn = failed * shares.skills * params.draws
+    if params.arm == "control-embedding":
+        drawn = failed * params.neighbours
+        why = f"{failed:.0f} failed x {params.neighbours} neighbours = {drawn:.0f}"
+    else:
+        drawn = failed * shares.skills * params.per_pair
+        why = f"{failed:.0f} failed x {shares.skills:.2g} skills x {params.per_pair} draws = {drawn:.0f}"
     targeted = min(drawn, most)
-    why = f"{failed:.0f} failed x {shares.skills:.2g} skills x {params.draws} draws = {drawn:.0f}"
     if drawn > most:
         why += f", cut to {most}"
     replayed = min(len(survey.questions["pool"]), round(targeted * share / (1 - share)))
     made, found = _made(survey, params)
     examples = min(targeted * made + replayed, params.examples)
-    agents: tuple[AgentPlan, ...] = ()
-    if params.mode == "syn":
-        solve = f"{targeted:.0f} new questions x {params.solutions} solutions"
-        agents = (
-            AgentPlan(
-                "propose", "teacher", targeted, why, params.max_tokens, _prompt(survey, "propose_question")
-            ),
-            AgentPlan(
-                "solve",
-                "teacher",
-                targeted * params.solutions,
-                solve,
-                params.max_tokens,
-                _prompt(survey, "solve"),
-            ),
-        )
     return StagePlan(
         "make",
         targeted + replayed,
-        agents,
+        _writers(survey, params, targeted, why),
         makes=examples * _length(survey),
         why=f"at most {examples:.0f} examples: {targeted:.0f} targeted x {made:.2g} kept ({found}),"
         f" and {replayed} replayed",
     )
 
 
+def _writers(survey: Survey, params: Params, targeted: float, why: str) -> tuple[AgentPlan, ...]:
+    """The teacher's calls for the targeted examples."""
+
+    def calls(agent: str, prompt: str, number: float, why: str) -> AgentPlan:
+        return AgentPlan(agent, "teacher", number, why, params.max_tokens, prompt_tokens(survey, prompt))
+
+    if _drawn(params):
+        if not params.rewrites:
+            return ()
+        rewrites = f"{targeted:.0f} pool questions x {params.rewrites} rewritings"
+        return (calls("rewrite", "rewrite", targeted * params.rewrites, rewrites),)
+    solve = f"{targeted:.0f} new questions x {params.solutions} solutions"
+    return (
+        calls("propose", "propose_question", targeted, why),
+        calls("solve", "solve", targeted * params.solutions, solve),
+    )
+
+
+def _drawn(params: Params) -> bool:
+    """Whether training questions are the pool's, not new ones."""
+    return params.mode == "sel" or params.arm == "control-embedding"
+
+
 def _shares(survey: Survey, params: Params) -> _Shares:
     results = survey.results.get("profile", ())
     catalogue = {skill for name in ("pool", "profile") for q in survey.questions[name] for skill in q.skills}
-    most = min(params.most_skills, len(catalogue))
+    most = min(params.most_skills, len(catalogue)) if params.catalogue == "data" else params.most_skills
     if not results:
         return _Shares(1.0, most, "not probed: at most")
-    failed = [r for r in results if not r.output or not r.output["correct"]]
+    failed = [r for r in results if not r.output or r.output["difficult"]]
     named = [len(r.output["skills"]) for r in failed if r.output]
     skills = sum(named) / len(named) if named else float(most)
     return _Shares(len(failed) / len(results), skills, f"{len(failed)} of {len(results)} in the probe")
@@ -97,11 +133,11 @@ def _shares(survey: Survey, params: Params) -> _Shares:
 
 def _made(survey: Survey, params: Params) -> tuple[float, str]:
     """Samples a targeted seed comes to."""
-    if params.mode == "sel":
+    if _drawn(params) and not params.rewrites:
         return 1.0, "drawn from the pool"
     targeted = [r for r in survey.results.get("make", ()) if not _replayed(r)]
     if not targeted:
-        return float(params.solutions), "not probed: at most"
+        return float(params.rewrites if _drawn(params) else params.solutions), "not probed: at most"
     made = sum(len(result.samples) for result in targeted)
     return made / len(targeted), f"{made} samples of {len(targeted)} in the probe"
 
@@ -110,35 +146,12 @@ def _replayed(result: Result) -> bool:
     return any(sample.meta.get("kind") == "replay" for sample in result.samples)
 
 
-def _some(survey: Survey, source: str) -> list[Question]:
-    return list(survey.questions[source])[:: max(1, len(survey.questions[source]) // SHOWN)][:SHOWN]
-
-
-def _prompt(survey: Survey, name: str) -> int:
-    """Tokens of a prompt of the teacher, filled in with questions of the pool."""
-    params, pool = survey.params, _some(survey, "pool")
-    assert isinstance(params, Params)
-    if not pool:
-        return 0
-    references = pool[: params.references]
-    filled = load_prompt(name).render(
-        skills=sorted({skill for question in pool for skill in question.skills}),
-        skill=pool[0].skills[0] if pool[0].skills else "",
-        question=pool[0].question,
-        failed=pool[0].question,
-        response=pool[0].answer,
-        references=references,
-        most=params.most_skills,
-    )
-    return mean_prompt([filled])
-
-
 def _length(survey: Survey) -> float:
     """Tokens of one example: of the probe's samples, else of the pool's questions and answers."""
     samples = [sample for result in survey.results.get("make", ()) for sample in result.samples]
     if samples:
         texts = [m["content"] for s in samples for m in (*s.prompt, *(s.completion or ()))]
         return token_guess(texts) / len(samples)
-    pool = _some(survey, "pool")
+    pool = some(survey, "pool")
     system = survey.flow.evaluate.system or ""
     return token_guess(f"{system}{q.question}{q.solution or q.answer}" for q in pool) / max(1, len(pool))

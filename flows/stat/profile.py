@@ -6,60 +6,60 @@ from typing import Literal
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
-from pydantic import BaseModel
 
-from synth.agents import Agent
 from synth.chat import Dropped
 from synth.config import Evaluate
 from synth.engine import Context, Graph
-from synth.flows.answering import Answered, Answering
+from synth.flows.stat.catalogue import Catalogue
+from synth.flows.stat.detect import Detected, Detecting
+from synth.flows.stat.labels import Labelling
 from synth.flows.stat.params import Params
-from synth.records import Sampling
 
-__all__ = ["MissingSkills", "profile_graph"]
-
-
-class MissingSkills(BaseModel):
-    """What the teacher says of a failed question; it does not see the right answer."""
-
-    correct: bool
-    reason: str = ""
-    skills: list[str]
+__all__ = ["profile_graph"]
 
 
 def profile_graph(params: Params, settings: Evaluate) -> Graph:
-    """answer -> verify -> label, the last only where the answer is wrong.
+    """answer -> verify -> detect -> label, the last only where the question is difficult.
 
-    A seed is a `Question`. `output` holds the fields of `Judged`, and for a failed question
-    `skills`, the missing ones, all from the catalogue in the context's extras (`skills`).
+    A seed is a `Question`. `output` holds the fields of `Judged` and `difficult`, and for a
+    difficult question `skills`, the missing ones, all from the context's `catalogue`; none
+    where the teacher's verdict counts and says that the answer is right.
     """
-    nodes = Answering(settings)
-    teacher = Agent("label", "teacher", "label_skills", MissingSkills, Sampling(max_tokens=params.max_tokens))
+    nodes = Detecting(params, settings)
+    labelling = Labelling(params)
 
-    async def label(state: Answered, runtime: Runtime[Context]) -> Answered:
-        catalogue: tuple[str, ...] = runtime.context.extras["skills"]
-        said = await teacher(
-            runtime.context,
-            skills=catalogue,
-            question=state["question"].question,
-            response=state["response"],
-            most=params.most_skills,
-        )
-        known = [skill for skill in dict.fromkeys(said.skills) if skill in catalogue]
-        if not known:
-            raise Dropped("no-skill", "label", "no skill of the catalogue was named", raw=str(said.skills))
-        missing = known[: params.most_skills]
-        return {"output": {**state["output"], "skills": missing, "reason": said.reason}}
+    async def label(state: Detected, runtime: Runtime[Context]) -> Detected:
+        catalogue: Catalogue = runtime.context.extras["catalogue"]
+        found = await labelling(runtime.context, catalogue, state["question"], state["response"])
+        output = {
+            **state["output"],
+            "skills": found.skills,
+            "reason": found.reason,
+            "called_right": found.called_right,
+            "overlap": found.overlap,
+            "strangers": found.strangers,
+        }
+        if found.called_right and params.drops_called_right:
+            dropped = Dropped("called-right", "label", found.reason, raw=state["response"])
+            context = runtime.context
+            rejection = dropped.rejection(context.seed_id, context.round, context.stage)
+            return {"output": {**output, "skills": []}, "rejections": [rejection]}
+        if not found.skills:
+            what = "no skill of the catalogue was named" + (" by a majority" if params.votes > 1 else "")
+            raise Dropped("no-skill", "label", what, raw=str(found.strangers))
+        return {"output": output}
 
-    def next_step(state: Answered) -> Literal["label", "__end__"]:
-        return "__end__" if state["judged"].correct else "label"
+    def next_step(state: Detected) -> Literal["label", "__end__"]:
+        return "label" if state["output"]["difficult"] else "__end__"
 
-    builder = StateGraph(Answered, context_schema=Context)
-    builder.add_node("answer", nodes.answer)
+    builder = StateGraph(Detected, context_schema=Context)
+    builder.add_node("answer", nodes.answer_often if nodes.often else nodes.answer)
     builder.add_node("verify", nodes.verify)
+    builder.add_node("detect", nodes.detect)
     builder.add_node("label", label)
     builder.add_edge(START, "answer")
     builder.add_edge("answer", "verify")
-    builder.add_conditional_edges("verify", next_step)
+    builder.add_edge("verify", "detect")
+    builder.add_conditional_edges("detect", next_step)
     builder.add_edge("label", END)
     return builder.compile(name="stat-profile")

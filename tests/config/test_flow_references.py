@@ -82,13 +82,13 @@ def test_sources_that_are_not(load: Load, tmp_path: Path, source: str, message: 
     assert cure in problem.cure
 
 
-def test_families_are_of_the_tasks_only(load: Load, tmp_path: Path) -> None:
+def test_families_are_of_the_built_in_sources_only(load: Load, tmp_path: Path) -> None:
     """A key that would do nothing is told, not ignored."""
     (tmp_path / "rows.csv").write_text("a\n")
     loaded = load(f"{HEAD}data:\n  pool: {{source: rows.csv, families: [sums]}}\n")
     (problem,) = check_files(loaded, Path())
     assert (problem.where, problem.key) == ("flow.yaml:4:28", "data.pool.families")
-    assert problem.cure == "write 'source: tasks'"
+    assert problem.cure == "write one of: tasks, instructions, topics, or leave families out"
 
 
 def check_role(load: Load, role: str, **options: object) -> list[Problem]:

@@ -109,6 +109,60 @@ def test_families_carry_raw_and_adjusted_p() -> None:
     assert families[0].p_value < 0.05 < families[0].p_holm
 
 
+def scored(values: Sequence[float]) -> list[Judged]:
+    """Items with a score of their own, right from 0.5 on."""
+    right = judged([value >= 0.5 for value in values])
+    return [item.model_copy(update={"score": value}) for item, value in zip(right, values, strict=True)]
+
+
+SCORES = [i / 40 for i in range(40)]
+
+
+@pytest.mark.parametrize("test", ["wilcoxon", "bootstrap"])
+def test_a_mean_score_can_decide(test: str) -> None:
+    """Small steps on many items are a gain that no item passing a bar would show."""
+    settings = Gate.model_validate({"metric": "score", "test": test})
+    better = decide(scored(SCORES), scored([s + 0.004 + s / 100 for s in SCORES]), settings)
+    assert (better.decision, better.metric, better.gained, better.lost) == ("promote", "score", 40, 0)
+    assert better.before == pytest.approx(sum(SCORES) / 40)
+    assert better.difference == pytest.approx(0.004 + sum(SCORES) / 4000)
+    assert better.before_interval.low < better.before < better.before_interval.high
+    assert better.accuracy.difference == 0
+    assert better.score is not None and better.score.p_value == better.p_value < 1e-6
+    assert better.reason.startswith(
+        "Promoted the new student: mean score 0.496 over 40 items, 0.487 before; "
+    )
+    assert "%" not in better.reason and "points" not in better.reason
+    assert [f.metric for f in better.families] == ["score", "score"]
+
+
+def test_a_lower_or_a_noisy_score_is_kept() -> None:
+    """The direction counts, and a difference that items do not share is chance."""
+    settings = Gate(metric="score", test="wilcoxon")
+    lower = decide(scored(SCORES), scored([s - 0.01 for s in SCORES]), settings)
+    assert lower.decision == "keep" and "no gain" in lower.reason
+    noise = (0.3, -0.1, 0.1, -0.29)
+    noisy = decide(scored(SCORES), scored([s + noise[i % 4] for i, s in enumerate(SCORES)]), settings)
+    assert noisy.decision == "keep" and noisy.difference > 0 and "but Wilcoxon" in noisy.reason
+
+
+def test_scores_stand_beside_where_they_say_more() -> None:
+    """A plain right or wrong has no third row; a score that differs from it has."""
+    assert decide(*changes(gained=3, lost=1), Gate()).score is None
+    beside = decide(scored(SCORES), scored(SCORES), Gate()).score
+    assert beside is not None and beside.before == pytest.approx(sum(SCORES) / 40)
+
+
+def test_always_promotes_with_its_figures() -> None:
+    """A gate that lets everything through still says what it saw."""
+    worse = decide(*changes(gained=2, lost=30), Gate(promote="always"))
+    assert worse.decision == "promote" and worse.difference < 0 and worse.p_value < 0.001
+    assert worse.reason.startswith("Promoted the new student, as the gate always does here:")
+    assert "no gain" in worse.reason
+    better = decide(*changes(gained=20, lost=2), Gate(promote="always"))
+    assert better.reason == decide(*changes(gained=20, lost=2), Gate()).reason
+
+
 def test_order_of_the_items_does_not_matter() -> None:
     """Items are matched by id, not by position."""
     before, after = changes(gained=9, lost=2)

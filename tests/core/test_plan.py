@@ -106,7 +106,7 @@ async def test_the_plan_comes_true_and_the_probe_is_not_paid_for_again(
     folder.open()
     journal = Journal(folder.journal)
     quiet = make_progress(quiet=True)
-    team = Team(loaded.flow.models, journal, folder.path, lora=True, rank=16, folders={}, say=quiet.log)
+    team = Team(loaded.flow.models, journal, folder.path, learners={}, folders={}, say=quiet.log)
     await team.start()
     try:
         session = Session(loaded.flow, loaded.params, folder, journal, team.models, quiet, loaded.path)  # type: ignore[arg-type]

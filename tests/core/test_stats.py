@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from synth.stats import Interval, holm, mcnemar, paired_bootstrap, wilson
+from synth.stats import Interval, holm, mcnemar, paired_bootstrap, wilcoxon, wilson
 
 
 def test_mcnemar_is_twice_the_binomial_tail() -> None:
@@ -27,6 +27,29 @@ def test_mcnemar_is_symmetric_and_one_without_evidence() -> None:
 def test_mcnemar_stays_exact_where_shares_are_tiny() -> None:
     """A thousand one-sided changes give 2^-999, not zero."""
     assert mcnemar(1000, 0) == pytest.approx(2.0**-999, rel=1e-9)
+
+
+def test_wilcoxon_by_hand() -> None:
+    """Of 2^6 sign patterns two reach rank sums of 0 and 21, six come at least as far as 2 and 19."""
+    assert wilcoxon([1, 2, 3, 4, 5, 6]) == pytest.approx(2 / 64)
+    assert wilcoxon([1, -2, 3, 4, 5, 6]) == pytest.approx(6 / 64)
+    assert wilcoxon([-1, 2, -3, -4, -5, -6]) == wilcoxon([1, -2, 3, 4, 5, 6])
+
+
+def test_wilcoxon_leaves_out_what_did_not_change() -> None:
+    """Items that score the same are no evidence, and none at all is p = 1."""
+    assert wilcoxon([0.0, 0.0]) == 1.0
+    assert wilcoxon([1, 2, 3, 4, 5, 6, 0, 0]) == wilcoxon([1, 2, 3, 4, 5, 6])
+
+
+def test_bootstrap_of_many_distinct_figures_is_drawn_in_blocks() -> None:
+    """Means of continuous scores: as wide as the normal interval, whatever the size of the blocks."""
+    rng = np.random.default_rng(3)
+    values = list(rng.normal(0.4, 0.2, 900))
+    interval = paired_bootstrap(values, seed=1)
+    half = 1.96 * pstdev(values) / sqrt(len(values))
+    assert interval.low == pytest.approx(fmean(values) - half, abs=0.1 * half)
+    assert interval.high == pytest.approx(fmean(values) + half, abs=0.1 * half)
 
 
 def test_wilson_against_published_values() -> None:

@@ -16,6 +16,7 @@ import yaml
 
 import synth.report
 from synth.errors import RunError
+from synth.gate import Change
 from synth.journal import CallRow, Journal
 from synth.report import charts, write_report
 from synth.stats import Interval
@@ -291,9 +292,29 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
+def change(before: float, after: float, low: Interval, high: Interval, metric: str = "accuracy") -> Change:
+    return Change(
+        metric=metric, n=9, before=before, before_interval=low, after=after, after_interval=high, gained=1,
+        lost=0, difference=after - before, difference_interval=high, p_value=0.5,
+    )  # fmt: skip
+
+
+def test_mean_scores_have_a_scale_of_their_own() -> None:
+    """A score that counts, say, sections is no percentage: the scale holds what it has to."""
+    counted = change(2.0, 6.0, Interval(1.5, 2.5), Interval(5.0, 7.2), "score")
+    axis = charts.axis_of([counted])
+    assert (axis.low, axis.high) == (0, 7.5)
+    svg = str(charts.dumbbell(counted, "sections", axis))
+    assert re.findall(r'class="dot (\w+)" cx="([\d.]+)%"', svg) == [("before", "26.67"), ("after", "80.00")]
+    labels = re.findall(r">([^<>]+)</text>", str(charts.scale((0, 50, 100), axis)))
+    assert labels == ["0", "3.75", "7.5"]
+    whole = charts.axis_of([change(0.2, 0.4, Interval(0.1, 0.3), Interval(0.3, 0.5), "score")])
+    assert (whole.low, whole.high, whole.text(50)) == (0, 1, "0.5")
+
+
 def test_a_dumbbell_puts_its_dots_where_the_shares_are() -> None:
     """The picture is the number: positions are percentages of one scale."""
-    svg = str(charts.dumbbell(0.25, 0.75, Interval(0.1, 0.4), Interval(0.6, 0.9), "a < b"))
+    svg = str(charts.dumbbell(change(0.25, 0.75, Interval(0.1, 0.4), Interval(0.6, 0.9)), "a < b"))
     assert re.findall(r'class="dot (\w+)" cx="([\d.]+)%"', svg) == [("before", "25.00"), ("after", "75.00")]
     assert 'x1="60.00%" x2="90.00%"' in svg
     assert "a &lt; b" in svg and "a < b" not in svg

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from synth import rounds
+from synth import lesson, rounds
 from synth.audit import audit
 from synth.chat import CallFailed, Request
 from synth.engine.folder import RunFolder
@@ -40,7 +40,7 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
         (socket.socket, "connect"),
         (asyncio, "create_subprocess_exec"),
         (rounds, "prepare_folders"),
-        (rounds, "train"),
+        (lesson, "train"),
     ):
         monkeypatch.setattr(target, name, refuse)
 

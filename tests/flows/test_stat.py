@@ -110,8 +110,8 @@ async def test_replay_is_half_by_default_and_none_in_the_faithful_arm(begin: Cal
 
 
 async def test_selection_takes_pool_questions_of_the_missing_skill(begin: Callable[..., Session]) -> None:
-    """STAT-Sel asks the teacher for nothing but labels."""
-    session = begin(mode="sel")
+    """STAT-Sel without rewriting asks the teacher for nothing but labels."""
+    session = begin(mode="sel", rewrites=0)
     samples = [s for s in await generate(session) if s.meta["kind"] == "sel"]
     pool = {question.question: question for question in session.questions("pool")}
     assert samples

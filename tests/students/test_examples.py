@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from synth.errors import DataError
-from synth.students.examples import load_examples, that_fit
+from synth.students.examples import load_examples, tokenised
 
 from .conftest import row
 
@@ -66,8 +66,41 @@ def test_long_examples_are_left_out_and_counted(tmp_path: Path) -> None:
 
     rows = load_examples(parquet(tmp_path / "rows.parquet", [row("x" * n, "y") for n in (1, 5, 50)]))
     # <|user|> + text + <|end|> + <|assistant|> + y + <|end|>
-    kept, left_out = that_fit(rows, tiny_tokenizer(), 10, {})
-    assert [len(r["prompt"][0]["content"]) for r in kept] == [1, 5]
+    kept, left_out = tokenised(rows, tiny_tokenizer(), 10, {})
+    assert [len(r["prompt_ids"]) for r in kept] == [4, 8]
+    assert [len(r["completion_ids"]) for r in kept] == [2, 2]
     assert left_out == 1
     with pytest.raises(DataError, match="the shortest has 6"):
-        that_fit(rows, tiny_tokenizer(), 5, {})
+        tokenised(rows, tiny_tokenizer(), 5, {})
+
+
+def test_an_unfinished_answer_is_given_no_end(tmp_path: Path) -> None:
+    """An end put after a cut answer would teach the student to stop in the middle of a thought."""
+    from synth.students.tiny import tiny_tokenizer
+
+    pair = {"prompt": row("q", "")["prompt"], "unfinished": ["rejected"]} | {
+        side: [{"role": "assistant", "content": text}]
+        for side, text in (("chosen", "yes"), ("rejected", "no"))
+    }
+    path = parquet(tmp_path / "pairs.parquet", [pair, {**pair, "unfinished": []}])
+    tokenizer = tiny_tokenizer()
+    rows, _ = tokenised(load_examples(path, ("prompt", "chosen", "rejected")), tokenizer, 50, {})
+    for name, texts in {
+        "prompt_ids": ["<|user|>q<|end|><|assistant|>"] * 2,
+        "chosen_ids": ["yes<|end|>"] * 2,
+        "rejected_ids": ["no", "no<|end|>"],
+    }.items():
+        assert [tokenizer.decode(ids) for ids in rows[name]] == texts
+
+
+def test_the_longer_answer_of_a_pair_decides(tmp_path: Path) -> None:
+    """A pair is left out whole: half of it would be no preference."""
+    from synth.students.tiny import tiny_tokenizer
+
+    def pair(chosen: str, rejected: str) -> dict[str, object]:
+        prompt, better, worse = row("q", "")["prompt"], row("q", chosen), row("q", rejected)
+        return {"prompt": prompt, "chosen": better["completion"], "rejected": worse["completion"]}
+
+    path = parquet(tmp_path / "pairs.parquet", [pair("y", "n"), pair("y" * 9, "n"), pair("y", "n" * 9)])
+    rows = load_examples(path, ("prompt", "chosen", "rejected"))
+    assert tokenised(rows, tiny_tokenizer(), 10, {})[1] == 2

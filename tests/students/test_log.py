@@ -34,7 +34,7 @@ def test_loss_is_of_the_last_tenth(tmp_path: Path) -> None:
     log = StepLog(tmp_path / "log.jsonl")
     for step in range(1, 21):
         add(log, step)
-    assert log.loss == pytest.approx(19.5)
+    assert log.mean("loss") == pytest.approx(19.5)
 
 
 def test_tail_shows_only_what_this_process_writes(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from synth.students.log import read_log
 from synth.students.progress import Progress
 from synth.students.scratch import main as make_scratch
 from synth.students.scratch import scratch_job
-from synth.students.sft import train
+from synth.students.training import train
 
 LINEAR = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
 

@@ -30,6 +30,7 @@ import orjson
 from tests.support.admin import Admin
 from tests.support.faults import FaultRule, Faults, parse_faults
 from tests.support.load import Load, tokens
+from tests.support.pooling import ROUTES, Score, numbers, pooled, readable
 from tests.support.replies import default_reply, schema_of
 from tests.support.request_log import Entry, RequestLog
 from tests.support.wire import Connection, Reply, Request, error
@@ -46,7 +47,8 @@ LATE = 10
 
 
 class ScriptedServer:
-    """Serves /v1/chat/completions and vLLM's side routes on loopback.
+    """Serves /v1/chat/completions, /v1/completions and vLLM's side routes on loopback;
+    /pooling, /classify and /v1/embeddings with the numbers `score` gives.
 
     `latency` is seconds a reply takes, varied by up to `jitter` of itself by the request's
     hash. `capacity` requests are served at a time; the rest waits, or is refused with the
@@ -59,6 +61,7 @@ class ScriptedServer:
         self,
         reply: Say | None = None,
         *,
+        score: Score = numbers,
         latency: float = 0.0,
         jitter: float = 0.0,
         faults: Mapping[str, float] | FaultRule | None = None,
@@ -75,6 +78,7 @@ class ScriptedServer:
         port: int = 0,
     ) -> None:
         self.reply, self.latency, self.jitter = reply, latency, jitter
+        self.score = score
         self.faults = Faults(faults, script, seed)
         self.load = Load(capacity)
         self.overload, self.retry_after, self.structured = overload, retry_after, structured
@@ -129,7 +133,11 @@ class ScriptedServer:
             body = orjson.loads(request.body) if request.body else {}
         except orjson.JSONDecodeError as problem:
             return error(400, f"Invalid JSON: {problem}")
-        if request.path != "/v1/chat/completions":
+        if request.path == "/v1/completions":  # a plain text is a message of the role `text`
+            body = {**body, "messages": [{"role": "text", "content": body.pop("prompt", None)}]}
+        elif request.path in ROUTES:
+            body = readable(request.path, body)
+        elif request.path != "/v1/chat/completions":
             return self.admin.post(request.target, body)
         return await self._chat(body, request.headers.get("x-request-id", ""))
 
@@ -195,6 +203,8 @@ class ScriptedServer:
         }
         if fault == "shape":
             return head
+        if "route" in body:
+            return pooled(body, self.score)
         contents = self._contents(body)
         if fault == "empty":
             contents = [""] * len(contents)
@@ -206,8 +216,10 @@ class ScriptedServer:
         made = sum(map(tokens, contents))
         cached = self.load.count(body["messages"], prompt, made)
         reason = "length" if fault == "length" else "stop"
+        plain = body["messages"][:1] and body["messages"][0].get("role") == "text"
         head["choices"] = [
-            {"index": i, "message": {"role": "assistant", "content": text}, "finish_reason": reason}
+            {"index": i, "finish_reason": reason}
+            | ({"text": text} if plain else {"message": {"role": "assistant", "content": text}})
             for i, text in enumerate(contents)
         ]
         head["usage"] = {

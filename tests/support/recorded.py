@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from synth import rounds
+from synth import lesson, rounds
 from synth.cli.main import main
 from synth.config import FlowFile, ModelSpec
 from synth.progress import Progress
@@ -70,7 +70,7 @@ def with_stand_ins(port: int, weights: Path) -> Iterator[list[TrainJob]]:
             self.models[role].become(name, version)
 
     async def folders(flow: FlowFile, path: Path, progress: Progress) -> dict[str, Path]:
-        return {"student": weights}
+        return {role: weights for role, spec in flow.models.items() if spec.kind == "local"}
 
     async def train(job: TrainJob, on_progress: Callable[[dict[str, Any]], None]) -> TrainResult:
         if done := job.finished():
@@ -81,7 +81,7 @@ def with_stand_ins(port: int, weights: Path) -> Iterator[list[TrainJob]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rounds, "Team", Served)
         patch.setattr(rounds, "prepare_folders", folders)
-        patch.setattr(rounds, "train", train)
+        patch.setattr(lesson, "train", train)
         yield trained
 
 

@@ -1,0 +1,163 @@
+"""`synth show`: one sample with its story."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.tree import Tree
+
+    from synth.lookup import Maker, Origin, Story
+    from synth.records import Message
+    from synth.trees import SearchTree
+
+CLIP = 400
+"""Characters shown of a text inside a tree."""
+
+
+@click.command("show")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("sample")
+@click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
+def command(run: Path, sample: str, as_json: bool) -> None:
+    """Show SAMPLE of RUN: its texts, verdicts, calls, ancestry, and its search tree if it has one.
+
+    The beginning of an id is enough. Ids stand in RUN/rounds/N/data/samples.jsonl; the seeds of
+    what was refused in rejected.jsonl beside it.
+
+    \b
+    synth show runs/spar 3f9a
+    synth show runs/spar 3f9a1c20d4b7e658 --json
+    """
+    from synth.lookup import look_up
+
+    story = look_up(run, sample)
+    if as_json:
+        click.echo(story.model_dump_json(indent=2))
+        return
+    from rich.console import Console
+
+    console = Console()
+    for part in _parts(story):
+        console.print(part, highlight=False)
+
+
+def _parts(story: Story) -> Iterator[RenderableType]:
+    from rich.text import Text
+
+    yield Text(_headline(story), style="bold")
+    sample = story.sample
+    if sample is not None:
+        yield from _messages("prompt", sample.prompt)
+        for name in ("completion", "chosen", "rejected"):
+            yield from _messages(name, getattr(sample, name) or ())
+        if sample.verdicts:
+            said = (f"{verdict.name} {verdict.value} (by {verdict.by})" for verdict in sample.verdicts)
+            yield _line("verdicts", ", ".join(said))
+        plain = {key: value for key, value in sample.meta.items() if key != "question"}
+        if plain:
+            yield _line("meta", ", ".join(f"{key}: {value}" for key, value in plain.items()))
+    for rejection in story.rejections:
+        yield _line("refused", f"{rejection.reason} in {rejection.stage}, {rejection.node}")
+        yield from (Text(_clip(text)) for text in (rejection.detail, rejection.raw) if text)
+    if story.makers:
+        yield _calls(story.makers)
+    if story.origins:
+        yield _ancestry(story.origins)
+    if story.tree is not None:
+        yield _search(story.tree)
+
+
+def _headline(story: Story) -> str:
+    sample = story.sample
+    if sample is None:
+        return f"{story.id}: refused in round {story.round}"
+    kind = "a pair" if sample.chosen is not None else "an example"
+    skills = f", skills {', '.join(sample.skills)}" if sample.skills else ""
+    family = f", family {sample.family}" if sample.family else ""
+    return (
+        f"{sample.id}: {kind} for the {sample.learner}, round {sample.round}, "
+        f"flow {sample.flow}, arm {sample.arm}{family}{skills}"
+    )
+
+
+def _messages(title: str, messages: Sequence[Message]) -> Iterator[RenderableType]:
+    from rich.text import Text
+
+    for message in messages:
+        yield _line(title, message["role"])
+        yield Text(message["content"])
+
+
+def _line(title: str, text: str) -> RenderableType:
+    from rich.text import Text
+
+    return Text.assemble("\n", (title, "bold"), "  ", (text, "dim"))
+
+
+def _calls(makers: Sequence[Maker]) -> RenderableType:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("agent", "role", "model", "weights", title="\ncalls", title_justify="left")
+    for heading in ("temperature", "calls", "asked", "answered"):
+        table.add_column(heading, justify="right")
+    for maker in makers:
+        figures = (f"{maker.temperature:g}", maker.calls, maker.prompt_tokens, maker.completion_tokens)
+        names = (maker.agent, maker.role, maker.model, maker.weights)
+        table.add_row(*map(escape, names), *map(str, figures))
+    return table
+
+
+def _ancestry(origins: Sequence[Origin]) -> Tree:
+    from rich.text import Text
+    from rich.tree import Tree
+
+    def grow(branch: Tree, origin: Origin) -> None:
+        where = f" of {origin.where}" if origin.where else ""
+        below = branch.add(Text(f"{origin.id}  {origin.kind}{where}  {_clip(origin.text)}".rstrip()))
+        for parent in origin.origins:
+            grow(below, parent)
+
+    tree = Tree("\nmade from")
+    for origin in origins:
+        grow(tree, origin)
+    return tree
+
+
+def _search(found: SearchTree) -> Tree:
+    """The search tree; the way to the node that succeeded stands out."""
+    from rich.text import Text
+    from rich.tree import Tree
+
+    def label(index: int) -> Text:
+        node = found.nodes[index]
+        votes = sum(vote is True for vote in node.votes), sum(vote is not None for vote in node.votes)
+        head = f"{votes[0]} of {votes[1]} votes" if votes[1] else "no vote"
+        if node.checked is not None:
+            head += f", checker {'yes' if node.checked else 'no'}"
+        style = "bold green" if index == found.found else "bold" if index in found.path else "dim"
+        text = Text(head + (", chosen" if index == found.found else ""), style=style)
+        for title, said in (("reflection", node.reflection), ("response", node.response)):
+            if said:
+                text.append(f"\n{title}: ", style="italic").append(_clip(said), style="not bold not dim")
+        return text
+
+    def grow(branch: Tree, index: int) -> None:
+        for child in found.children(index):
+            grow(branch.add(label(child)), child)
+
+    result = "succeeded" if found.found is not None else "did not succeed"
+    tree = Tree(Text(f"\nsearch: {found.asked} refinements asked for, {result}"))
+    if found.nodes:
+        grow(tree.add(label(0)), 0)
+    return tree
+
+
+def _clip(text: str) -> str:
+    return text if len(text) <= CLIP else text[:CLIP].rstrip() + " …"

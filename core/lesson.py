@@ -1,0 +1,108 @@
+"""A lesson: one role learns from its part of a round's data, from the weights that answer for it now."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from synth.config import Train
+from synth.curation import rows_file
+from synth.engine.folder import lesson_folders
+from synth.engine.replay import take_over, untrained
+from synth.engine.session import Session
+from synth.errors import RunError, TrainError
+from synth.recording import Recording
+from synth.students.job import TrainJob, TrainResult
+from synth.students.launch import train
+from synth.teachers.team import Team
+
+__all__ = ["Champion", "learn"]
+
+
+@dataclass(frozen=True)
+class Champion:
+    """Who answers for a role: the base model, or the one a round trained and the gate let through."""
+
+    round: int
+    weights: str
+    served: str
+    folder: Path | None
+
+    @property
+    def title(self) -> str:
+        """In words."""
+        return "the base model" if self.round == 0 else f"the student of round {self.round}"
+
+
+async def learn(
+    session: Session, team: Team, role: str, champion: Champion, recording: Recording | None
+) -> Champion:
+    """The challenger: the champion after training on the role's rows of this round.
+
+    A recorded training stands for it where the recorded run did the same. Raises
+    `TrainError`, and `RunError` where there is neither a recording of it nor a model to train.
+    """
+    result = _recorded(session, team, role, champion, recording)
+    if result is None:
+        result = await _train(session, team, role, champion)
+    return Champion(session.round, result.weights, f"{role}-{session.round}", result.output)
+
+
+def _settings(session: Session, role: str) -> Train:
+    return session.train if role == "student" else session.flow.learners[role]
+
+
+def _recorded(
+    session: Session, team: Team, role: str, champion: Champion, recording: Recording | None
+) -> TrainResult | None:
+    """The recorded training where the recorded run did the same, or None where there are models
+    to do it with. Raises `RunError` where there are none."""
+    if recording is None:
+        return None
+    folder, recorded = session.folder.round(session.round), recording.round(session.round)
+    rows = rows_file(folder / "data", role).with_suffix(".jsonl")
+    why = untrained(recorded, role, rows, _settings(session, role), champion.weights)
+    if why and team.live:
+        return None
+    if why:
+        raise RunError(
+            f"the training of round {session.round} cannot be replayed: {why}; "
+            f"the data for it are written, in {folder / 'data'}",
+            recording.cure,
+        )
+    work, output = lesson_folders(role)
+    result = TrainResult.model_validate_json(take_over(recorded, folder, role).read_bytes())
+    result = result.model_copy(update={"output": folder / output})
+    session.begin(work)
+    session.finish(work, {**result.model_dump(mode="json"), "replayed": str(recorded)})
+    return result
+
+
+async def _train(session: Session, team: Team, role: str, champion: Champion) -> TrainResult:
+    """Train the challenger in a process of its own, from the champion's weights."""
+    folder = session.folder.round(session.round)
+    work, output = lesson_folders(role)
+    settings = _settings(session, role)
+    whole = champion.folder if champion.folder and not settings.lora else team.folder(role)
+    job = TrainJob(
+        model=whole,
+        data=rows_file(folder / "data", role),
+        output=folder / output,
+        work=folder / work,
+        adapter=champion.folder if settings.lora else None,
+        train=settings,
+        name=session.flow.models[role].title,
+    )
+    session.check_budget()
+    session.begin(work)
+    with session.progress.stage(session.round, work, None) as bar:
+        try:
+            result = await train(job, lambda line: bar.loss(line))
+        except TrainError:
+            session.journal.set_stage(session.round, work, "failed", {})
+            raise
+    if result.stopped:
+        session.progress.log(f"training of the {role} ended at step {result.steps}: {result.stopped}")
+    session.finish(work, json.loads(result.model_dump_json()))
+    return result

@@ -1,0 +1,99 @@
+"""Forms whose answers are checked by running them."""
+
+from __future__ import annotations
+
+from synth.flows.agentinstruct.forms.base import Answer, Draft, Form
+from synth.flows.agentinstruct.forms.text import TextAnswer
+from synth.sandbox import Limits, run_python_async
+
+__all__ = ["Code", "Output"]
+
+
+class TestedDraft(Draft):
+    """A programming task with tests. The tests are written without a solution in view."""
+
+    tests: list[str]
+
+
+class CodeAnswer(Answer):
+    """A whole program."""
+
+    code: str = ""
+
+
+class Code(Form):
+    """A function to write; it must pass the task's tests."""
+
+    name = "code"
+    draft = TestedDraft
+    answer = CodeAnswer
+    task_hint = (
+        '{"instruction": "what to write in Python, with the exact name and parameters", '
+        '"tests": ["assert f(2) == 4", "two to six asserts that any right solution passes"]}'
+    )
+    answer_hint = (
+        '{"answerable": true, "code": "Python, imports included, standard library only, no input or output"}'
+    )
+
+    def fault(self, draft: TestedDraft, text: str) -> str:
+        if not draft.tests or not all(test.strip().startswith("assert ") for test in draft.tests):
+            return "there are no tests, or one is not an assert"
+        try:
+            compile("\n".join(draft.tests), "tests", "exec")
+        except (SyntaxError, ValueError) as error:
+            return f"the tests are not Python: {error}"
+        return super().fault(draft, text)
+
+    def tell(self, answer: CodeAnswer, draft: TestedDraft) -> str:
+        return f"```python\n{answer.code.strip()}\n```" if answer.code.strip() else ""
+
+    async def fails(self, answer: CodeAnswer, draft: TestedDraft, limits: Limits) -> str:
+        """What the sandbox says of the code under the task's tests; nothing where all pass."""
+        outcome = await run_python_async("\n\n".join([answer.code, *draft.tests]), limits)
+        return "" if outcome.status == "ok" else f"its tests fail: {outcome.reason}"
+
+
+class ProgramDraft(Draft):
+    """A program whose output is asked for."""
+
+    program: str
+
+
+class Output(Form):
+    """What a program prints; the sandbox knows."""
+
+    name = "output"
+    draft = ProgramDraft
+    answer = TextAnswer
+    agrees = True
+    task_hint = '{"instruction": "...", "program": "a whole Python program that prints one short line"}'
+    answer_hint = '{"reason": "", "answerable": true, "answer": "exactly what it prints"}'
+
+    def show(self, draft: ProgramDraft) -> str:
+        return f"{draft.instruction.strip()}\n\n```python\n{draft.program.strip()}\n```"
+
+    def fault(self, draft: ProgramDraft, text: str) -> str:
+        try:
+            compile(draft.program, "program", "exec")
+        except (SyntaxError, ValueError) as error:
+            return f"the program is not Python: {error}"
+        return "" if "print" in draft.program else "the program prints nothing"
+
+    def tell(self, answer: TextAnswer, draft: ProgramDraft) -> str:
+        return answer.answer.strip()
+
+    def key(self, answer: TextAnswer, draft: ProgramDraft) -> str:
+        return answer.answer.strip()
+
+    def solved(self, response: str, answer: TextAnswer, draft: ProgramDraft) -> bool | None:
+        return self.key(answer, draft) in response
+
+    async def fails(self, answer: TextAnswer, draft: ProgramDraft, limits: Limits) -> str:
+        """Whether the program prints something else, or fails."""
+        outcome = await run_python_async(draft.program, limits)
+        if outcome.status != "ok":
+            return f"the program does not run: {outcome.reason}"
+        if not outcome.stdout.strip():
+            return "the program prints nothing"
+        same = outcome.stdout.strip() == answer.answer.strip()
+        return "" if same else "the program prints something else"

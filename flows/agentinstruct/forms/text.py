@@ -1,0 +1,142 @@
+"""Forms answered in running text or in a few words."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from synth.data.overlap import normalise
+from synth.flows.agentinstruct.forms.base import Answer, Draft, Form, found_in
+
+__all__ = ["FewShot", "FillIn", "Number", "Open", "Rewrite", "Short"]
+
+
+class TextAnswer(Answer):
+    """An answer in words."""
+
+    answer: str = ""
+
+
+class Open(Form):
+    """Anything that only a reader can judge: an essay, an explanation, a story."""
+
+    name = "open"
+    answer = TextAnswer
+    answer_hint = '{"answerable": true, "answer": "the whole answer, as it should be read"}'
+
+    def tell(self, answer: TextAnswer, draft: Draft) -> str:
+        return answer.answer.strip()
+
+
+class Short(Open):
+    """A word, a name, a number or a short list that the text holds or that follows from it."""
+
+    name = "short"
+    agrees = True
+    answer_hint = '{"reason": "one sentence", "answerable": true, "answer": "a few words, no sentence"}'
+
+    def wrong(self, answer: TextAnswer, draft: Draft, text: str) -> str:
+        if len(answer.answer.split()) > 40:
+            return "the answer is longer than a few words"
+        return super().wrong(answer, draft, text)
+
+
+class FillDraft(Draft):
+    """A sentence with a gap."""
+
+    sentence: str
+
+
+class FillIn(Short):
+    """A gap in a sentence, to be filled with words of the text."""
+
+    name = "fill_in"
+    draft = FillDraft
+    task_hint = '{"instruction": "what to do", "sentence": "a sentence with ____ for the missing words"}'
+    answer_hint = (
+        '{"reason": "", "answerable": true, "answer": "only the missing words, spelled as in the text"}'
+    )
+
+    def show(self, draft: FillDraft) -> str:  # type: ignore[override]
+        return f"{draft.instruction.strip()}\n\n{draft.sentence.strip()}"
+
+    def fault(self, draft: FillDraft, text: str) -> str:  # type: ignore[override]
+        gaps = len(re.findall(r"_{3,}", draft.sentence))
+        return "" if gaps == 1 else f"the sentence has {gaps} gaps (____), not one"
+
+    def wrong(self, answer: TextAnswer, draft: Draft, text: str) -> str:
+        if not found_in(answer.answer, text):
+            return "the answer does not occur in the text"
+        return super().wrong(answer, draft, text)
+
+
+class Rewrite(Open):
+    """A text to be changed: the new text must be there, and be another one."""
+
+    name = "rewrite"
+
+    def wrong(self, answer: TextAnswer, draft: Draft, text: str) -> str:
+        if normalise(answer.answer) == normalise(text) and answer.answer == text:
+            return "the answer is the text itself, unchanged"
+        return super().wrong(answer, draft, text)
+
+
+class ShotsDraft(Draft):
+    """Worked examples and the case to do."""
+
+    examples: list[str]
+    query: str
+
+
+class FewShot(Short):
+    """A pattern shown by examples, to be applied to one more case."""
+
+    name = "few_shot"
+    draft = ShotsDraft
+    task_hint = (
+        '{"instruction": "...", "examples": ["Input: ...\\nOutput: ...", "at least two"], '
+        '"query": "Input: ..."}'
+    )
+
+    def show(self, draft: ShotsDraft) -> str:  # type: ignore[override]
+        shots = "\n\n".join(example.strip() for example in draft.examples)
+        return f"{draft.instruction.strip()}\n\n{shots}\n\n{draft.query.strip()}\nOutput:"
+
+    def fault(self, draft: ShotsDraft, text: str) -> str:  # type: ignore[override]
+        if len({normalise(example) for example in draft.examples}) < 2:
+            return "there are fewer than two different examples"
+        if any(normalise(draft.query) in normalise(example) for example in draft.examples):
+            return "the case to do is one of the examples"
+        return super().fault(draft, text)
+
+
+class NumberAnswer(Answer):
+    """An estimate with its steps."""
+
+    value: float = 0.0
+    unit: str = ""
+
+
+class Number(Form):
+    """An estimate (Fermi): independent ones must lie within a factor of ten."""
+
+    name = "number"
+    answer = NumberAnswer
+    agrees = True
+    answer_hint = '{"reason": "the steps of the estimate", "answerable": true, "value": 1200, "unit": "..."}'
+
+    def tell(self, answer: NumberAnswer, draft: Draft) -> str:
+        return f"About {answer.value:,.6g} {answer.unit}".strip() if answer.value else ""
+
+    def wrong(self, answer: NumberAnswer, draft: Draft, text: str) -> str:
+        if not math.isfinite(answer.value) or answer.value <= 0:
+            return f"the estimate {answer.value} is no positive number"
+        return "" if len(answer.reason.split()) >= 5 else "the steps of the estimate are missing"
+
+    def key(self, answer: NumberAnswer, draft: Draft) -> str:
+        return f"{answer.value:.6g}"
+
+    def solved(self, response: str, answer: NumberAnswer, draft: Draft) -> bool | None:
+        said = re.findall(r"\d[\d,]*\.?\d*(?:e[+-]?\d+)?", response.lower())
+        last = float(said[-1].replace(",", "")) if said else 0.0
+        return last > 0 and abs(math.log10(last / answer.value)) <= 1

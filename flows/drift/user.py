@@ -1,0 +1,49 @@
+"""A user played by a program: `{program: "synth.flows.drift.user:displeased"}`.
+
+It reads the prompt a language model in this role would read (`agents/prompts/complain.md.j2`)
+by its tags, and answers in the same form.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import yaml
+
+from synth.records import Message
+
+__all__ = ["KINDS", "displeased"]
+
+KINDS = ("correction", "repetition", "frustration")
+"""How a user can complain: say what is wrong, say it again, or lose patience."""
+
+
+def displeased(messages: Sequence[Message]) -> str:
+    """A complaint of the kind asked for about what was missed. Raises `ValueError` for another prompt."""
+    text = messages[-1]["content"]
+    kind, missed = _tag(text, "kind"), _tag(text, "missed")
+    wordings = _wordings()[kind]
+    digest = hashlib.blake2b(text.encode(), digest_size=4).digest()
+    wording = wordings[int.from_bytes(digest, "big") % len(wordings)]
+    return json.dumps({"complaint": wording.replace("{missed}", " ".join(missed.splitlines()))})
+
+
+@lru_cache(maxsize=1)
+def _wordings() -> dict[str, list[str]]:
+    text = Path(__file__).with_name("complaints.yaml").read_text(encoding="utf-8")
+    wordings: dict[str, list[str]] = yaml.safe_load(text)
+    return wordings
+
+
+def _tag(text: str, name: str) -> str:
+    """What stands in the last element of that name: a conversation before it may hold anything."""
+    start = text.rfind(f"<{name}>\n")
+    match = re.compile(rf"<{name}>\n(.*?)\n</{name}>", re.DOTALL).match(text, start) if start >= 0 else None
+    if match is None:
+        raise ValueError(f"the prompt has no <{name}>")
+    return match[1]

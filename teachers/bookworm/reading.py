@@ -1,0 +1,131 @@
+"""What can be seen in a text without understanding it: sentences, rare words, names, doctests."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+__all__ = ["Example", "examples", "gaps", "names", "numbers", "paragraphs", "sentences", "table", "wordlike"]
+
+_COMMON_WORDS = (
+    "about after again also because been before being between both cannot could does during each "
+    "either every first from have here however into itself more most much must never nothing often "
+    "only other others over rather same should since some such than that their them then there these "
+    "they this those through under until very what when where whether which while will with within "
+    "without would your "
+)
+_COMMON = frozenset(_COMMON_WORDS.split())
+
+
+def paragraphs(text: str) -> list[str]:
+    """Running text on one line each, without headings, lists, tables and code."""
+    bare = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    parts = (" ".join(part.split()) for part in re.split(r"\n\s*\n", bare))
+    return [part for part in parts if part and not re.match(r"[#|>*\-+=.]|\d+[.)] |\.\. ", part)]
+
+
+def sentences(text: str) -> list[str]:
+    """Whole sentences of 6 to 40 words."""
+    found = [s for part in paragraphs(text) for s in re.split(r"(?<=[.!?])\s+(?=[A-Z`])", part)]
+    return [
+        s
+        for s in found
+        if 6 <= len(s.split()) <= 40 and s[0].isupper() and s[-1] in ".!?" and "____" not in s
+    ]
+
+
+def wordlike(text: str) -> list[str]:
+    """Words of at least five letters that mean something, in order."""
+    return [
+        word
+        for word in re.findall(r"(?<![\w`/.])[A-Za-z]{5,}\b(?![`/(.]\w|`|_)", text)
+        if word.lower() not in _COMMON
+    ]
+
+
+def gaps(text: str) -> list[tuple[str, str]]:
+    """(sentence with a gap, what fills it): the longest word of a sentence that the text has only once."""
+    seen = Counter(word.lower() for word in re.findall(r"[A-Za-z]+", text))
+    found = []
+    for sentence in sentences(text):
+        rare = [word for word in wordlike(sentence) if seen[word.lower()] == 1]
+        if rare:
+            word = max(rare, key=len)
+            found.append((re.sub(rf"\b{word}\b", "____", sentence, count=1), word))
+    return found
+
+
+def names(text: str) -> list[str]:
+    """What the text sets in backticks, each once."""
+    return list(dict.fromkeys(re.findall(r"(?<!`)`+([^`\n]{2,40})`+(?!`)", text)))
+
+
+def numbers(text: str) -> list[str]:
+    """Numbers, each once."""
+    return list(dict.fromkeys(re.findall(r"(?<![\w.,])\d[\d,]*(?:\.\d+)?(?![\w,]*\w)", text)))
+
+
+def table(text: str) -> list[str]:
+    """The lines of the first Markdown table."""
+    found = re.search(r"(?:^\|.*\|[ ]*$\n?){3,}", text, re.MULTILINE)
+    return found[0].strip().splitlines() if found else []
+
+
+@dataclass(frozen=True)
+class Example:
+    """A doctest of a function: its source and head, the call, and what the doctest says comes of it."""
+
+    function: str
+    head: str
+    about: str
+    source: str
+    call: str
+    result: str
+
+
+def examples(text: str) -> list[Example]:
+    """Doctests of one line in and one line out, of functions that need nothing beside themselves
+    and the standard library's imports."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return []
+    imports = [
+        ast.get_source_segment(text, node) or ""
+        for node in tree.body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
+    found = []
+    for node in tree.body:
+        if not isinstance(node, ast.FunctionDef) or node.decorator_list:
+            continue
+        source = "\n".join([*imports, _bare(text, node)]).strip()
+        said = ast.get_docstring(node) or ""
+        head = f"{node.name}({ast.unparse(node.args)})"
+        about = " ".join(re.split(r"\n\s*\n|>>>|:param|:return|Args:|Parameters", said)[0].split())
+        for test in _doctests(said):
+            call, result = test.source.strip(), test.want.strip()
+            if call.startswith(f"{node.name}(") and result and "\n" not in call + result:
+                found.append(Example(node.name, head, about, source, call, result))
+    return [one for one in found if not re.search(r"Traceback|\.\.\.|<", one.result)]
+
+
+def _doctests(text: str) -> list[doctest.Example]:
+    try:
+        return doctest.DocTestParser().get_examples(text)
+    except ValueError:
+        return []
+
+
+def _bare(text: str, node: ast.FunctionDef) -> str:
+    """A function's source without its docstring, which would give its results away."""
+    lines = (ast.get_source_segment(text, node) or "").split("\n")
+    first = node.body[0]
+    held = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and len(node.body) > 1
+    if not held:
+        return "\n".join(lines)
+    start, end = first.lineno - node.lineno, (first.end_lineno or first.lineno) - node.lineno
+    return "\n".join([*lines[:start], *lines[end + 1 :]])

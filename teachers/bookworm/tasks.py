@@ -1,0 +1,199 @@
+"""Tasks a reader without understanding can write: the right answer stands in the text or follows by rule."""
+
+from __future__ import annotations
+
+import ast
+import random
+from collections.abc import Callable
+from typing import Any
+
+from synth.teachers.bookworm.reading import (
+    Example,
+    examples,
+    gaps,
+    names,
+    numbers,
+    sentences,
+    table,
+    wordlike,
+)
+
+__all__ = ["WRITERS"]
+
+Drafts = list[dict[str, Any]]
+
+
+def fill_in(text: str) -> Drafts:
+    """Gaps in sentences of the text."""
+    ask = "Fill in the word that is missing from this sentence of the text. Answer with the word alone."
+    return [{"instruction": ask, "sentence": gapped} for gapped, _ in _spread(gaps(text))]
+
+
+def ordering(text: str) -> Drafts:
+    """Beginnings of sentences in the order of the text."""
+    starts = list(dict.fromkeys(" ".join(s.split()[:9]) for s in sentences(text)))
+    ask = (
+        "Put these beginnings of sentences in the order in which they stand in the text. "
+        "Answer with the letters in order."
+    )
+    return [{"instruction": ask, "items": sorted(_spread(starts)[:4])}] if len(starts) >= 3 else []
+
+
+def choice(text: str) -> Drafts:
+    """Gaps with options: the word, and others of the text that are about as long."""
+    found = []
+    for gapped, word in _spread(gaps(text)):
+        others = {w.lower(): w for w in wordlike(text) if w.lower() != word.lower() and w not in gapped}
+        near = sorted(others.values(), key=lambda w: (abs(len(w) - len(word)), w))[:3]
+        if len(near) == 3:
+            options = sorted([word, *near], key=str.lower)
+            ask = "Which word fills the gap in this sentence of the text? Answer with the letter alone."
+            found.append({"instruction": f"{ask}\n\n{gapped}", "options": options})
+    return found
+
+
+def spans(text: str) -> Drafts:
+    """Names in backticks, or numbers."""
+    found = []
+    if 2 <= len(names(text)) <= 12:
+        found.append(
+            {"instruction": "Copy out everything the text sets in backticks, once each, one to a line."}
+        )
+    if 2 <= len(numbers(text)) <= 10:
+        found.append(
+            {"instruction": "Copy out every number in the text, each once and in order, one to a line."}
+        )
+    return found
+
+
+def fields(text: str) -> Drafts:
+    """The first function of a piece of code, as data."""
+    ask = "Describe the first function defined in this code."
+    return [{"instruction": ask, "fields": ["name", "parameters", "returns"]}] if first_function(text) else []
+
+
+def first_function(text: str) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+    """The first function at the top of a module."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return None
+    functions = (n for n in tree.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef))
+    return next(functions, None)
+
+
+def label(text: str) -> Drafts:
+    """What kind of writing this is, by its form."""
+    labels = ["source code", "table", "list", "running text"]
+    return [{"instruction": "What is this text in the main? Answer with the label alone.", "labels": labels}]
+
+
+def described(text: str) -> Drafts:
+    """A row of a table in words."""
+    lines = table(text)
+    ask = "Say in one sentence what the first row of this table holds, column by column."
+    return [{"instruction": ask, "table": "\n".join(lines[:5])}] if lines else []
+
+
+def output(text: str) -> Drafts:
+    """What a function returns for the arguments of its doctest."""
+    ask = "What does this program print? Answer with the output alone."
+    found = _spread(examples(text))
+    return [{"instruction": ask, "program": f"{one.source}\n\n\nprint(repr({one.call}))"} for one in found]
+
+
+def code(text: str) -> Drafts:
+    """A function to be written from its description; all its doctests but the one shown are tests."""
+    by_name: dict[str, list[Example]] = {}
+    for one in examples(text):
+        by_name.setdefault(one.function, []).append(one)
+    found = []
+    for first, *others in by_name.values():
+        if first.about and others:
+            ask = f"Write the Python function `{first.head}`. {first.about}"
+            tests = [f"assert repr({one.call}) == {one.result!r}" for one in others[:6]]
+            shown = f"For example, {first.call} is {first.result}."
+            found.append({"instruction": f"{ask}\n\n{shown}", "tests": tests})
+    return found
+
+
+def keyword_replacement(text: str) -> Drafts:
+    """A word of a sentence replaced by another one of the text."""
+    words = list(dict.fromkeys(wordlike(text)))
+    found = []
+    for sentence in _spread([s for s in sentences(text) if wordlike(s)]):
+        old = max(wordlike(sentence), key=len)
+        new = next((w for w in words if w not in sentence), "")
+        if new:
+            found.append({"instruction": f'Replace the word "{old}" by "{new}" in this sentence: {sentence}'})
+    return found
+
+
+def capitalisation(text: str) -> Drafts:
+    """A sentence in capitals, or in small letters."""
+    ways = ("in capital letters", "in small letters")
+    chosen = zip(ways, _spread(sentences(text)), strict=False)
+    return [{"instruction": f"Write this sentence {way}: {sentence}"} for way, sentence in chosen]
+
+
+def removal(text: str) -> Drafts:
+    """A sentence without the marks at its end and inside."""
+    return [
+        {"instruction": f"Remove all punctuation from this sentence: {s}"} for s in _spread(sentences(text))
+    ]
+
+
+def formatting(text: str) -> Drafts:
+    """Sentences as a list."""
+    some = sentences(text)[:3]
+    ask = f"Write these sentences as a bulleted list, one to a line: {' '.join(some)}"
+    return [{"instruction": ask}] if len(some) == 3 else []
+
+
+def few_shot(text: str) -> Drafts:
+    """A rule on words, shown by three of them."""
+    words = _spread(list(dict.fromkeys(word.lower() for word in wordlike(text))))
+    rules: list[tuple[str, Callable[[str], str]]] = [("upper", str.upper), ("reversed", lambda w: w[::-1])]
+    found = []
+    for at, (_, rule) in enumerate(rules):
+        four = words[4 * at : 4 * at + 4]
+        if len(four) == 4:
+            shots = [f"Input: {word}\nOutput: {rule(word)}" for word in four[:3]]
+            found.append(
+                {"instruction": "Go on in the same way.", "examples": shots, "query": f"Input: {four[3]}"}
+            )
+    return found
+
+
+def cited(text: str) -> Drafts:
+    """A gap to be filled from one of several documents."""
+    ask = "Which word fills the gap in this sentence of one of the documents? Answer with the word.\n\n{}"
+    return [{"instruction": ask.format(gapped), "documents": []} for gapped, _ in _spread(gaps(text))]
+
+
+def _spread(found: list[Any]) -> list[Any]:
+    """All of them, in an order of chance that depends on them alone."""
+    order = list(found)
+    random.Random(repr(found)).shuffle(order)
+    return order
+
+
+WRITERS: dict[str, Callable[[str], Drafts]] = {
+    "vocabulary_and_language_use": fill_in,
+    "sequencing_events": ordering,
+    "cloze_with_options": choice,
+    "marked_terms": spans,
+    "function_signature": fields,
+    "kind_of_text": label,
+    "describe_a_row": described,
+    "predict_the_output": output,
+    "write_the_function": code,
+    "keyword_replacement": keyword_replacement,
+    "capitalisation": capitalisation,
+    "removal": removal,
+    "formatting": formatting,
+    "word_rule": few_shot,
+    "single_document": cited,
+    "not_there": cited,
+}
+"""Task type -> who writes tasks of it."""
