@@ -18,7 +18,7 @@ from synth.figures import SPACE, level, probability, shift
 from synth.records import Judged
 from synth.stats import Interval, holm, mcnemar, paired_bootstrap, wilcoxon, wilson
 
-__all__ = ["Change", "Decision", "FamilyChange", "decide"]
+__all__ = ["Change", "Decision", "FamilyChange", "Metric", "change", "decide", "standing"]
 
 Metric = Literal["accuracy", "strict_accuracy", "score"]
 Test = Literal["mcnemar", "bootstrap", "wilcoxon"]
@@ -109,6 +109,17 @@ def decide(before: Sequence[Judged], after: Sequence[Judged], settings: Gate, se
         score=changes.get("score"),
         families=_families(items, settings.metric, seed),
     )
+
+
+def change(before: Sequence[Judged], after: Sequence[Judged], metric: Metric, seed: int = 0) -> Change:
+    """From one student to another on the same items, matched by id. Raises as `decide` does."""
+    return _change(metric, _pairs(_match(before, after), metric), seed)
+
+
+def standing(records: Sequence[Judged], metric: Metric, seed: int = 0) -> tuple[float, Interval]:
+    """Where one student stands under a metric: share right or mean score, and its 95 % interval."""
+    values = [value for value, _ in _pairs(zip(records, records, strict=True), metric)]
+    return sum(values) / len(values), _interval(metric, values, seed)
 
 
 def _match(before: Sequence[Judged], after: Sequence[Judged]) -> list[tuple[Judged, Judged]]:

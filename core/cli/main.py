@@ -13,14 +13,22 @@ from synth.errors import SynthError
 __all__ = ["main"]
 
 COMMANDS = {
+    "new": "Make a project folder that runs at once.",
     "run": "Run a flow: generate, train, evaluate, gate; or go on where it stopped.",
     "check": "Check a flow file without starting anything.",
     "plan": "Say what a run will take: calls, tokens, time, money.",
+    "preview": "Make a few samples and show every prompt and reply; keep nothing.",
     "status": "Show how far a run is and what came of it.",
     "show": "Show one sample of a run: what it says, how it was made, its search tree.",
+    "explain": "Tell a sample's ancestry: every call with its prompt and reply, and why it was kept.",
+    "compare": "Hold the students of several runs against each other.",
+    "eval": "Examine one model on a flow file's held-out items.",
+    "export": "Write a run's data in a format that trainers read.",
+    "push": "Put a run's data on the Hugging Face hub.",
     "audit": "Count what a run paid, repeated, lost and duplicated.",
     "report": "Write a run's report, one HTML file.",
     "models": "List known models, their size and where they come from.",
+    "doctor": "Look at this machine: what is missing, and how to mend it.",
     "schema": "Write the JSON Schema of flow files, for editors.",
 }
 

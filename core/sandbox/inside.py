@@ -27,8 +27,10 @@ def main() -> None:
     """Confine, fork into the new process namespace, run, and pass its end on."""
     settings = json.loads(sys.stdin.buffer.readline())
     program = sys.stdin.buffer.read()
+    readable = [path for path in settings["readable"] if Path(path).exists()]
     kernel.die_with_parent()
-    force: list[str] = kernel.leave_namespaces() if settings["namespaces"] else []
+    force: list[str] = kernel.lose_root(readable)
+    force += kernel.leave_namespaces() if settings["namespaces"] else []
     apart = "user namespace" in force
     if apart and kernel.mount_scratch(settings["scratch"], settings["limits"]["file_mib"]):
         force.append("scratch of its own")
@@ -37,7 +39,6 @@ def main() -> None:
         os.close(settings["report"])
         _end_like(os.waitpid(child, 0)[1])
     os.chdir(settings["scratch"])
-    readable = [path for path in settings["readable"] if Path(path).exists()]
     kernel.die_with_parent()
     kernel.no_new_privileges()
     if settings["landlock"]:
@@ -49,7 +50,7 @@ def main() -> None:
 
     def close() -> None:
         if settings["hooks"]:
-            watch(readable, settings["scratch"], settings["report"], apart)
+            watch(readable, settings["scratch"], settings["report"])
 
     _run(program, settings, close)
 

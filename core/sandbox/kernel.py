@@ -18,6 +18,7 @@ __all__ = [
     "die_with_parent",
     "leave_namespaces",
     "limit",
+    "lose_root",
     "mount_scratch",
     "no_new_privileges",
 ]
@@ -36,6 +37,22 @@ PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 1, 4, 38
 LANDLOCK_CREATE, LANDLOCK_ADD, LANDLOCK_RESTRICT = 444, 445, 446
 _READ = 0b1101  # execute, read a file, list a folder
 _NOBODY = 65534
+
+
+def lose_root(readable: Sequence[str]) -> list[str]:
+    """Become nobody, if this is root and nobody could still read what Python needs: the kernel does
+    not count root's processes, and lets root read root's files."""
+    if os.getuid() != 0 or not all(_open_to_all(Path(path)) for path in readable):
+        return []
+    os.setgroups([])
+    os.setresgid(_NOBODY, _NOBODY, _NOBODY)
+    os.setresuid(_NOBODY, _NOBODY, _NOBODY)
+    _libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # or it could not map its own user
+    return ["no root"]
+
+
+def _open_to_all(path: Path) -> bool:
+    return all(part.stat().st_mode & (0o005 if part.is_dir() else 0o004) for part in (path, *path.parents))
 
 
 def leave_namespaces() -> list[str]:

@@ -24,6 +24,6 @@ class Limits(BaseModel):
     """All files of the scratch folder taken together where it is a file system of its own, else
     each file."""
     processes: int = Field(default=4, gt=0)
-    """Processes and threads the program may start."""
+    """Threads the program may start; processes it may not."""
     files: int = Field(default=32, gt=2)
     """Open files."""

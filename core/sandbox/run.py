@@ -19,6 +19,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, Literal
 
+from synth.errors import SynthError
 from synth.sandbox.limits import Limits
 
 __all__ = ["Outcome", "run_python", "run_python_async"]
@@ -62,7 +63,13 @@ def run_python(
     hooks: bool = True,
 ) -> Outcome:
     """Run Python source in a process of its own, with no network, no files but an empty scratch
-    folder, and `limits`. Whatever it does, it ends. The last three switch means off, for tests."""
+    folder, and `limits`. Whatever it does, it ends. Raises `SynthError` where it cannot
+    be confined at all. The last three switch means off, for tests."""
+    if sys.platform != "linux":
+        raise SynthError(
+            f"generated programs cannot be run on {sys.platform}: the sandbox needs Linux",
+            "run synth on Linux, or leave out skills and types whose answers are programs",
+        )
     limits = limits or Limits()
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="synth-sandbox-", ignore_cleanup_errors=True) as scratch:

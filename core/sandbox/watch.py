@@ -15,7 +15,7 @@ REFUSED = (
     "socket.", "ctypes.", "os.kill", "os.killpg", "os.exec", "os.posix_spawn", "os.spawn", "os.system",
     "subprocess.Popen", "os.setuid", "os.chroot", "os.mount", "shutil.chown", "os.chown", "pty.spawn",
     "signal.pthread_kill", "resource.setrlimit", "resource.prlimit", "fcntl.ioctl", "syslog.", "webbrowser.",
-    "ftplib.", "http.client.", "urllib.Request", "smtplib.", "mmap.__new__",
+    "ftplib.", "http.client.", "urllib.Request", "smtplib.", "mmap.__new__", "os.fork",
 )  # fmt: skip
 """Beginnings of audit events that are refused."""
 ALLOWED = ("socket.__new__", "socket.gethostname")
@@ -27,10 +27,8 @@ MOST = 20
 """Attempts that are written down."""
 
 
-def watch(readable: Sequence[str], scratch: str, report: int, forks: bool) -> None:
-    """Refuse from now on; each attempt is a line on the descriptor `report`. Cannot be undone.
-    Without `forks`, where the kernel would not count them, no process is started either."""
-    refused = REFUSED if forks else (*REFUSED, "os.fork")
+def watch(readable: Sequence[str], scratch: str, report: int) -> None:
+    """Refuse from now on; each attempt is a line on the descriptor `report`. Cannot be undone."""
     roots = tuple(root.rstrip("/") + "/" for root in (*readable, scratch))
     own = scratch.rstrip("/") + "/"
     said = 0
@@ -61,7 +59,7 @@ def watch(readable: Sequence[str], scratch: str, report: int, forks: bool) -> No
         elif event in ("os.listdir", "os.scandir", "os.chdir"):
             if not within(args[0] if args else None, roots):
                 refuse(event, args[:1])
-        elif event.startswith(refused) and event not in ALLOWED:
+        elif event.startswith(REFUSED) and event not in ALLOWED:
             refuse(event, args[:2] if event.startswith(("os.", "socket.")) else "")
 
     sys.addaudithook(hook)

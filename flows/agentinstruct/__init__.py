@@ -19,13 +19,17 @@ from synth.engine import Flow
 from synth.engine.folder import RunFolder
 from synth.engine.session import Session
 from synth.flows.agentinstruct.coverage import coverage
-from synth.flows.agentinstruct.magpie import made_up
+from synth.flows.agentinstruct.instruct import instruct_graph
+from synth.flows.agentinstruct.magpie import made_up, magpie_graph
 from synth.flows.agentinstruct.make import make_graph
 from synth.flows.agentinstruct.params import Params
 from synth.flows.agentinstruct.plan import plan
+from synth.flows.agentinstruct.refine import refine_graph
+from synth.flows.agentinstruct.respond import respond_graph
 from synth.flows.agentinstruct.seeds import drawn, plan_seeds
 from synth.flows.agentinstruct.shelf import Shelf
 from synth.flows.agentinstruct.skill import Skill, load_skills
+from synth.flows.agentinstruct.transform import transform_graph
 from synth.records import Sample, content_id
 
 __all__ = ["Params", "build", "passages_of"]
@@ -114,4 +118,11 @@ def _swapped(samples: list[Sample], seed: int) -> list[Sample]:
 def _graphs() -> dict[str, Any]:
     params = Params()
     skills = load_skills((), Path())
-    return {"make": make_graph(params, skills, Evaluate())}
+    return {
+        "make": make_graph(params, skills, Evaluate()),
+        "transform": transform_graph(params, skills),
+        "instruct": instruct_graph(params, skills),
+        "refine": refine_graph(params, skills),
+        "respond": respond_graph(params, skills, Evaluate()),
+        "magpie": magpie_graph(params),
+    }

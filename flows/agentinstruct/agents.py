@@ -61,7 +61,7 @@ class Agents:
     def _sampling(self) -> Sampling:
         return Sampling(temperature=self.params.temperature, max_tokens=self.params.max_tokens)
 
-    def _agent(self, name: str, output: type[Any]) -> Agent[Any]:
+    def _agent(self, name: str, output: Any) -> Agent[Any]:
         return _made(name, output, self._sampling)
 
     @property
@@ -93,6 +93,6 @@ class Agents:
 
 
 @lru_cache(maxsize=256)
-def _made(name: str, output: type[Any], sampling: Sampling) -> Agent[Any]:
+def _made(name: str, output: Any, sampling: Sampling) -> Agent[Any]:
     """One object for each agent and form, so that its schema is made once."""
     return Agent(name, "teacher", f"agentinstruct/{name}", output, sampling)

@@ -96,8 +96,9 @@ async def _compared(
         compared = params.samples if item.form.agrees else 1
         count = params.abstentions if item.wants_abstention else compared
     tries = await asyncio.gather(*(_try(agents, context, skill, item, n) for n in range(count)))
+    notes: dict[str, Any] = {}
     if context.arm == "faithful":
-        best, notes = tries[0][0], {}
+        best = tries[0][0]
     else:
         best, notes = agreed(item, tries, params)
     return Answered(

@@ -58,10 +58,9 @@ def plan_seeds(
         for name, skill in skills.items()
     }
     for passage in passages:
-        kind = passage.kind
-        dealt = skill_deck.deal(
-            params.skills_per_seed or len(skills), lambda name, kind=kind: kind in skills[name].takes
-        )
+        fit = {name for name, skill in skills.items() if passage.kind in skill.takes}
+        data = passage.model_dump()
+        dealt = skill_deck.deal(params.skills_per_seed or len(skills), fit.__contains__)
         for name in dealt:
             skill = skills[name]
             change = _transformation(skill, changes[name], params)
@@ -70,7 +69,7 @@ def plan_seeds(
                 skill=name,
                 transformation=change,
                 types=types[name].deal(params.types_per_seed, useful.__contains__),
-                passage=passage.model_dump(),
+                passage=data,
             )
 
 

@@ -149,9 +149,8 @@ def _narrowed(skill: Skill, types: Sequence[str], changes: Sequence[str]) -> Ski
     """The skill with these types and transformations only, and nothing left that serves none."""
     kinds = {part.name: part for part in skill.types}
     ways = {part.name: part for part in skill.transformations}
-    for name, known in (*((name, kinds) for name in types), *((name, ways) for name in changes)):
-        if name not in known:
-            raise DataError(f"{skill.skill} has no part {name!r}", _choose(name, known))
+    _check_names(skill.skill, types, list(kinds))
+    _check_names(skill.skill, changes, list(ways))
     left = tuple(kinds[name] for name in types or kinds)
     chosen = [ways[name] for name in changes or ways]
     useful = tuple(part for part in chosen if any(not t.after or part.name in t.after for t in left))
@@ -162,6 +161,12 @@ def _narrowed(skill: Skill, types: Sequence[str], changes: Sequence[str]) -> Ski
             "name more of either",
         )
     return skill.model_copy(update={"types": reached, "transformations": useful})
+
+
+def _check_names(skill: str, names: Sequence[str], known: Sequence[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise DataError(f"{skill} has no part {name!r}", _choose(name, known))
 
 
 @lru_cache(maxsize=256)

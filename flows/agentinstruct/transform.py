@@ -77,7 +77,7 @@ def transform_graph(params: Params, skills: dict[str, Skill]) -> Any:
 
     builder = StateGraph(Making, context_schema=Context)
     for name, node in (("copy", copy), ("rewrite", rewrite), ("describe", describe), ("grow", grow)):
-        builder.add_node(name, node)  # type: ignore[type-var]
+        builder.add_node(name, node)
     builder.add_conditional_edges(START, way, ["copy", "rewrite", "describe"])
     builder.add_edge("describe", "grow")
     for name in ("copy", "rewrite", "grow"):

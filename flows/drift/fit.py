@@ -15,13 +15,13 @@ __all__ = ["fault", "language_switched"]
 
 LETTERS = 40
 """Letters a text must have for its language to be told from it."""
-WORDS = 3
-"""Words that must be left of a reply besides its apologies."""
 _APOLOGY = re.compile(
     r"[^.!?\n]*\b(?:sorry|apologi[sz]e|apolog(?:y|ies)|my mistake|i understand (?:your|that you)"
-    r"|thank you for (?:pointing|your (?:feedback|patience)))\b[^.!?\n]*[.!?\n]?",
+    r"|thank you for (?:pointing|your (?:feedback|patience)))\b",
     re.IGNORECASE,
 )
+"""In the first sentence."""
+_ASKED_FOR = re.compile(r"sorry|apolog|excus", re.IGNORECASE)
 _IDENTITY = re.compile(
     r"\bas an? (?:ai|artificial intelligence|(?:large )?language model)\b"
     r"|\bi(?: a|')m (?:an? (?:ai|artificial intelligence|(?:large )?language model)|chatgpt)\b",
@@ -35,8 +35,8 @@ def fault(reply: Reply, rejected: str, signal: Signal) -> str:
 
     `truncated`, `empty`, `identical` (to what it is to beat, but for spacing and case), `role`
     (it plays on for user or assistant), `identity` (it speaks of itself as a model),
-    `apology` (and nothing else) or `language`. The patterns for the last but one and the
-    apology are English.
+    `apology` (it begins with one: for a complaint that is not there when it is learnt) or
+    `language`. The patterns for `identity` and `apology` are English.
     """
     text = reply.text.strip()
     if reply.truncated:
@@ -49,7 +49,7 @@ def fault(reply: Reply, rejected: str, signal: Signal) -> str:
         return "role"
     if _IDENTITY.search(text):
         return "identity"
-    if len(_APOLOGY.sub("", text).split()) < min(WORDS, len(text.split())):
+    if _APOLOGY.match(text) and not _ASKED_FOR.search(signal.prompt[-1]["content"]):
         return "apology"
     return "language" if language_switched(text, signal) else ""
 

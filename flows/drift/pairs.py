@@ -15,8 +15,8 @@ from synth.flows.drift.guide import MARK, Guide
 from synth.flows.drift.params import Params
 from synth.flows.drift.rank import Ranking
 from synth.flows.drift.signals import Signal
+from synth.flows.drift.simulate import passes
 from synth.records import Message, Sample, Sampling, Seed, Verdict
-from synth.verify.constraints import check
 
 __all__ = ["pair_graph", "pair_seeds"]
 
@@ -82,7 +82,7 @@ class _Nodes:
         signal = Signal.model_validate(state["seed"].data["signal"])
         if self.params.arm != "faithful":
             _refuse([fault(Reply(signal.repair), signal.reply, signal)], [signal.repair], "repair")
-        cut = [] if signal.finished or self.params.arm == "faithful" else ["rejected"]
+        cut = [] if signal.finished else ["rejected"]
         return {"signal": signal, "chosen": signal.repair, "rejected": signal.reply, "unfinished": cut}
 
     async def generate(self, state: Pairing, runtime: Runtime[Context]) -> Pairing:
@@ -118,7 +118,9 @@ class _Nodes:
         """The pair as the arm has it, or nothing yet. Raises `Dropped` where no reply of all is fit."""
         signal, replies, arm = state["signal"], state["replies"], self.params.arm
         if arm == "faithful":
-            return {"chosen": _after_mark(self.guide.plain(signal), replies[0]), "rejected": signal.reply}
+            cut = [*(["chosen"] if replies[0].truncated else []), *([] if signal.finished else ["rejected"])]
+            chosen = _after_mark(self.guide.plain(signal), replies[0])
+            return {"chosen": chosen, "rejected": signal.reply, "unfinished": cut}
         if arm == "control-spin":
             _refuse([_same(replies[0], signal)], [replies[0].text], "choose")
             cut = ["rejected"] if replies[0].truncated else []
@@ -150,9 +152,9 @@ class _Nodes:
             round=context.round,
             family=signal.family,
             licence=signal.licence,
-            verdicts=_verdicts(signal, state["chosen"], state["rejected"]),
+            verdicts=_verdicts(state),
             lineage=context.lineage(signal.id, *signal.parents),
-            meta=_story(state),
+            meta=_story(state, context.arm),
         )
         return {"samples": [sample]}
 
@@ -175,20 +177,25 @@ def _refuse(faults: list[str], texts: list[str], node: str) -> None:
         raise Dropped(faults[0], node, f"no reply is fit: {found}", raw="\n---\n".join(texts))
 
 
-def _verdicts(signal: Signal, chosen: str, rejected: str) -> tuple[Verdict, ...]:
-    """What the checker says of both, where there is one: noted, never a reason to drop."""
-    if not signal.constraints:
+def _verdicts(state: Pairing) -> tuple[Verdict, ...]:
+    """What the checker says of both, where there is one: noted, never a reason to drop. As in the exam, a
+    reply that was cut off follows nothing."""
+    constraints = state["signal"].constraints
+    if not constraints:
         return ()
+    sides = {"chosen": state["chosen"], "rejected": state["rejected"]}
     return tuple(
-        Verdict(by="constraints", name=name, value=all(check(text, signal.constraints).loose))
-        for name, text in (("chosen", chosen), ("rejected", rejected))
+        Verdict(
+            by="constraints", name=name, value=name not in state["unfinished"] and passes(text, constraints)
+        )
+        for name, text in sides.items()
     )
 
 
-def _story(state: Pairing) -> dict[str, Any]:
+def _story(state: Pairing, arm: str) -> dict[str, Any]:
     """Where the pair comes from, for whoever reads the data. Sides named `unfinished` are taught without
     an end; the published code, and the faithful arm, end every one of them."""
-    signal, unfinished = state["signal"], state.get("unfinished")
+    signal = state["signal"]
     story = {
         "kind": state["seed"].data["kind"],
         "feedback": signal.feedback,
@@ -196,4 +203,5 @@ def _story(state: Pairing) -> dict[str, Any]:
         "complaint": signal.complaint,
         "missed": list(signal.missed),
     }
-    return story | ({"unfinished": unfinished} if unfinished else {})
+    ended = arm == "faithful" or not state["unfinished"]
+    return story if ended else {**story, "unfinished": state["unfinished"]}

@@ -135,7 +135,7 @@ GERMAN = "Der längste Fluss in Europa ist die Wolga, und sie fließt durch ganz
     ("text", "reason"),
     [
         ("The longest river in Europe is the Volga.", ""),
-        ("I'm sorry about that. The longest river in Europe is the Volga.", ""),
+        ("It is the Volga. Thank you for your patience.", ""),
         ("Volga", ""),
         ("I apologize for the confusion. Thank you for pointing this out!", "apology"),
         ("the  danube is a long river, and it runs through ten countries. ", "identical"),
@@ -156,6 +156,8 @@ def test_cut_off_replies_and_wanted_languages() -> None:
     asked = [{"type": "language:response_language", "args": {"language": "de"}}]
     assert fault(Reply(GERMAN), REPLY, signal(constraints=asked)) == ""
     assert fault(Reply(GERMAN), REPLY, signal(feedback=GERMAN)) == ""
+    late: list[Message] = [{"role": "user", "content": "Write an apology to my teacher for being late."}]
+    assert fault(Reply("I'm sorry for being late to the lesson."), REPLY, signal(late)) == ""
 
 
 @pytest.mark.parametrize("kind", KINDS)

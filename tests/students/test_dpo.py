@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import random
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
+from unittest.mock import ANY
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,7 +15,12 @@ import pytest
 import torch
 import trl
 from peft import PeftModel
-from transformers import AutoModelForCausalLM, PreTrainedModel
+from transformers import (
+    AutoModelForCausalLM,
+    PreTrainedModel,
+    TrainerControl,
+    TrainerState,
+)
 
 from synth.config.flowfile import Dpo, DpoLoss, Lora
 from synth.errors import DataError, TrainError
@@ -206,17 +211,35 @@ def test_cut_off_and_done_again_it_is_the_same(
 
 
 def test_it_stops_when_both_answers_become_less_likely(make_pair_job) -> None:
-    """The failing sign of Delta Learning: the margin may still widen while both answers sink."""
-    job = make_pair_job(dpo={"stop_when_both_fall": 0.05}, steps=60, train={"learning_rate": 3e-2})
+    """The failing sign of Delta Learning: both sink, on the mean of some steps, not in a single one."""
+
+    def steps_until_stop(chosen: list[float], rejected: list[float]) -> tuple[int, str]:
+        progress = Progress(make_pair_job(dpo={"stop_when_both_fall": 0.05}), 0, writes=False)
+        control = TrainerControl()
+        for step, changes in enumerate(zip(chosen, rejected, strict=True), start=1):
+            logs = {"loss": 0.6, "grad_norm": 1.0, "chosen_change": changes[0], "rejected_change": changes[1]}
+            progress.on_log(None, TrainerState(global_step=step), control, logs)
+            if control.should_training_stop:
+                return step, progress.stopped
+        return 0, progress.stopped
+
+    sinking = [-0.06] * 15
+    assert steps_until_stop(sinking, [-0.5] * 15) == (WINDOW, ANY)
+    assert "chosen by 0.060 and rejected by 0.500 nats" in steps_until_stop(sinking, [-0.5] * 15)[1]
+    assert steps_until_stop([0.01] * 15, [-0.5] * 15) == (0, "")
+    assert steps_until_stop(sinking, [-0.04] * 15) == (0, "")
+    assert steps_until_stop([0.0] * 9 + [-0.4] + [0.0] * 5, sinking) == (0, "")
+
+
+def test_a_training_that_stops_early_says_why(make_pair_job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The weights are kept, and result and card tell the reason."""
+    monkeypatch.setattr(Progress, "_both_fall", lambda self: "both sink" if len(self.recent) == 3 else "")
+    job = make_pair_job(steps=9)
     result = train(job)
     assert result is not None
-    assert WINDOW <= result.steps < 60
-    assert "both answers became less likely" in result.stopped
-    recent = read_log(job.log)[-WINDOW:]
-    for side in ("chosen", "rejected"):
-        assert sum(line[f"{side}_change"] for line in recent) / WINDOW < -0.05
-    assert result.stopped in (job.output / "README.md").read_text()
-    assert json.loads(job.report.read_text())["stopped"] == result.stopped
+    assert (result.steps, result.stopped, len(read_log(job.log))) == (3, "both sink", 3)
+    assert "Ended early: both sink" in (job.output / "README.md").read_text()
+    assert job.finished() == result
 
 
 def test_broken_loss_and_wrong_rows_are_named(make_pair_job, data: Path) -> None:

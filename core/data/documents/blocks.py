@@ -9,10 +9,8 @@ from synth.data.documents.passage import Block, Document
 
 __all__ = ["CODE", "blocks_of"]
 
-CODE = frozenset(
-    (".py", ".pyi", ".js", ".ts", ".tsx", ".jsx", ".rs", ".go", ".java", ".kt", ".c", ".h", ".cc", ".cpp")
-    + (".hpp", ".cs", ".rb", ".php", ".swift", ".scala", ".sh", ".sql", ".lua", ".r", ".jl")
-)
+_LANGUAGES = "py pyi js ts tsx jsx rs go java kt c h cc cpp hpp cs rb php swift scala sh sql lua r jl"
+CODE = frozenset(f".{ending}" for ending in _LANGUAGES.split())
 """Kinds of files that are source code."""
 _TEXT: dict[str, Callable[[str], list[Block]]] = {
     ".md": markup.markdown,

@@ -108,13 +108,13 @@ class Described(Open):
     draft = TableDraft
     task_hint = '{"instruction": "...", "table": "a Markdown table: | a | b | lines, header and rule first"}'
 
-    def show(self, draft: TableDraft) -> str:  # type: ignore[override]
+    def show(self, draft: TableDraft) -> str:
         return f"{draft.instruction.strip()}\n\n{draft.table.strip()}"
 
-    def fault(self, draft: TableDraft, text: str) -> str:  # type: ignore[override]
+    def fault(self, draft: TableDraft, text: str) -> str:
         return "" if rows_of(draft.table) else "the table is not a Markdown table with rows of equal length"
 
-    def wrong(self, answer: TextAnswer, draft: TableDraft, text: str) -> str:  # type: ignore[override]
+    def wrong(self, answer: TextAnswer, draft: TableDraft, text: str) -> str:
         strange = _numbers(answer.answer) - _numbers(draft.table) - _numbers(draft.instruction)
         strange -= {str(n) for n in range(len(rows_of(draft.table)) + 1)}
         if strange:
@@ -156,16 +156,16 @@ class Cited(Open):
     task_hint = '{"instruction": "the question", "documents": []}'
     answer_hint = '{"answerable": true, "answer": "...", "documents": [numbers of the documents it rests on]}'
 
-    def show(self, draft: CitedDraft) -> str:  # type: ignore[override]
+    def show(self, draft: CitedDraft) -> str:
         shown = "\n\n".join(f"Document {n}:\n{text}" for n, text in enumerate(draft.documents, 1))
         end = "Answer from the documents alone and name those the answer rests on, as in [1]."
         return f"{shown}\n\n{draft.instruction.strip()}\n{end}".strip()
 
-    def tell(self, answer: CitedAnswer, draft: CitedDraft) -> str:  # type: ignore[override]
+    def tell(self, answer: CitedAnswer, draft: CitedDraft) -> str:
         marks = "".join(f"[{number}]" for number in sorted(set(answer.documents)))
         return f"{answer.answer.strip()} {marks}".strip()
 
-    def wrong(self, answer: CitedAnswer, draft: CitedDraft, text: str) -> str:  # type: ignore[override]
+    def wrong(self, answer: CitedAnswer, draft: CitedDraft, text: str) -> str:
         known = range(1, len(draft.documents) + 1)
         if not answer.documents or any(number not in known for number in answer.documents):
             return f"it cites {answer.documents}, and there are documents 1 to {len(draft.documents)}"
@@ -193,7 +193,7 @@ class Action(Form):
     draft = PageDraft
     answer = ActionAnswer
     agrees = True
-    task_hint = '{"instruction": "the goal", "page": "a page as lines: [1] button \'Search\', [2] input \'Name\', ..."}'
+    task_hint = '{"instruction": "the goal", "page": "a page as lines: [1] button \'Search\', [2] ..."}'
     answer_hint = (
         '{"reason": "...", "answerable": true, '
         '"action": "click, type, select or stop", "element": 1, "value": ""}'

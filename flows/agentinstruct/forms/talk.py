@@ -26,10 +26,10 @@ class Dialogue(Open):
     )
     answer_hint = '{"answerable": true, "answer": "what the assistant says to the last turn"}'
 
-    def show(self, draft: TurnsDraft) -> str:  # type: ignore[override]
+    def show(self, draft: TurnsDraft) -> str:
         return draft.turns[0].strip() if draft.turns else ""
 
-    def fault(self, draft: TurnsDraft, text: str) -> str:  # type: ignore[override]
+    def fault(self, draft: TurnsDraft, text: str) -> str:
         whole = 2 <= len(draft.turns) <= 8 and all(turn.strip() for turn in draft.turns)
         return "" if whole else f"the user has {len(draft.turns)} turns, not two to eight"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from typing import Any
 
 from synth.data.overlap import normalise
 from synth.flows.agentinstruct.forms.base import Answer, Draft, Form, found_in
@@ -24,8 +25,8 @@ class Open(Form):
     answer = TextAnswer
     answer_hint = '{"answerable": true, "answer": "the whole answer, as it should be read"}'
 
-    def tell(self, answer: TextAnswer, draft: Draft) -> str:
-        return answer.answer.strip()
+    def tell(self, answer: Any, draft: Any) -> str:
+        return str(answer.answer).strip()
 
 
 class Short(Open):
@@ -57,10 +58,10 @@ class FillIn(Short):
         '{"reason": "", "answerable": true, "answer": "only the missing words, spelled as in the text"}'
     )
 
-    def show(self, draft: FillDraft) -> str:  # type: ignore[override]
+    def show(self, draft: FillDraft) -> str:
         return f"{draft.instruction.strip()}\n\n{draft.sentence.strip()}"
 
-    def fault(self, draft: FillDraft, text: str) -> str:  # type: ignore[override]
+    def fault(self, draft: FillDraft, text: str) -> str:
         gaps = len(re.findall(r"_{3,}", draft.sentence))
         return "" if gaps == 1 else f"the sentence has {gaps} gaps (____), not one"
 
@@ -98,11 +99,11 @@ class FewShot(Short):
         '"query": "Input: ..."}'
     )
 
-    def show(self, draft: ShotsDraft) -> str:  # type: ignore[override]
+    def show(self, draft: ShotsDraft) -> str:
         shots = "\n\n".join(example.strip() for example in draft.examples)
         return f"{draft.instruction.strip()}\n\n{shots}\n\n{draft.query.strip()}\nOutput:"
 
-    def fault(self, draft: ShotsDraft, text: str) -> str:  # type: ignore[override]
+    def fault(self, draft: ShotsDraft, text: str) -> str:
         if len({normalise(example) for example in draft.examples}) < 2:
             return "there are fewer than two different examples"
         if any(normalise(draft.query) in normalise(example) for example in draft.examples):

@@ -99,12 +99,13 @@ def test_no_connection_leaves(means: dict[str, bool]) -> None:
     assert any("socket.connect" in line for line in outcome.attempts)
 
 
-@pytest.mark.parametrize("means", MEANS)
+@pytest.mark.parametrize("means", [MEANS[0], MEANS[-1]])
 def test_a_fork_bomb_ends_with_its_sandbox(means: dict[str, bool]) -> None:
     """Whatever it starts is gone when the run is over."""
     code = "import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass"
-    outcome = run_python(code, Limits(seconds=0.6), **means)
-    assert outcome.status in ("timeout", "error", "killed")
+    outcome = run_python(code, Limits(seconds=0.3), **means)
+    assert outcome.status == "timeout"
+    assert outcome.attempts[0].startswith("os.fork")
     assert outcome.seconds < 3
     assert not _alive()
 

@@ -1,0 +1,62 @@
+"""`synth export`: a run's data for a trainer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+FORMATS = ("parquet", "jsonl", "messages", "pairs", "prompts", "alpaca", "sharegpt")
+
+
+@click.command("export")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--format", "form", type=click.Choice(FORMATS), default="parquet", show_default=True, help="Shape of a row."
+)
+@click.option("--round", "number", type=click.IntRange(min=1), help="One round; by default all of them.")
+@click.option("--learner", default="student", show_default=True, help="Role whose data it is.")
+@click.option(
+    "--to", "target", type=click.Path(path_type=Path), help="Folder to write; by default RUN/export/FORMAT."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
+def command(
+    run: Path, form: str, number: int | None, learner: str, target: Path | None, as_json: bool
+) -> None:
+    """Write the data of RUN into a folder: one data file, its card, the flow file.
+
+    parquet and jsonl hold what the student was trained on, for TRL: prompt with completion, or
+    with chosen and rejected. messages (SFT), pairs (DPO) and prompts (the prompt with the known
+    answer, for GRPO) are TRL's too; alpaca and sharegpt are for LLaMA-Factory and Axolotl.
+
+    \b
+    synth export runs/stat
+    synth export runs/stat --format messages --to data/stat
+    synth export runs/spar --round 2 --format pairs
+    """
+    written, folder = make(run, form, number, learner, target)
+    if as_json:
+        click.echo(written.model_dump_json(indent=2))
+        return
+    click.echo(f"{folder / written.file}: {written.rows:,} rows")
+    for warning in written.warnings:
+        click.echo(f"warning: {warning}")
+
+
+def make(run: Path, form: str, number: int | None, learner: str, target: Path | None):  # type: ignore[no-untyped-def]
+    """The export and its folder."""
+    from synth.export import export
+
+    folder = target or run / "export" / form
+    return export(run, folder, form, number, learner, _citation(run)), folder  # type: ignore[arg-type]
+
+
+def _citation(run: Path) -> str:
+    """The paper of the run's flow, where the flow can be loaded here."""
+    from synth.flows import load_flow_module
+    from synth.runfiles import read_yaml
+
+    try:
+        return load_flow_module(str(read_yaml(run / "flow.yaml", []).get("flow"))).citation
+    except Exception:  # a flow of the user's own may fail in any way
+        return ""

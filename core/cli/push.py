@@ -1,0 +1,45 @@
+"""`synth push`: a run's data on the hub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from synth.cli.export import FORMATS, make
+
+
+@click.command("push")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("target", metavar="hub:OWNER/NAME")
+@click.option(
+    "--format", "form", type=click.Choice(FORMATS), default="parquet", show_default=True, help="Shape of a row."
+)
+@click.option("--round", "number", type=click.IntRange(min=1), help="One round; by default all of them.")
+@click.option("--learner", default="student", show_default=True, help="Role whose data it is.")
+@click.option("--public", is_flag=True, help="Make a new data set public; by default it is private.")
+@click.option("--dry-run", is_flag=True, help="Write the export and say what would be sent; send nothing.")
+def command(
+    run: Path, target: str, form: str, number: int | None, learner: str, public: bool, dry_run: bool
+) -> None:
+    """Put the data of RUN on the Hugging Face hub, with the card and the flow file.
+
+    The token is taken from HF_TOKEN, or from what `hf auth login` has left.
+
+    \b
+    synth push runs/stat hub:me/stat-data --dry-run
+    synth push runs/stat hub:me/stat-data
+    """
+    from synth.export.push import push, repo_of
+
+    repo = repo_of(target)
+    written, folder = make(run, form, number, learner, None)
+    for warning in written.warnings:
+        click.echo(f"warning: {warning}")
+    if dry_run:
+        click.echo(f"would send to the data set {repo}:")
+        for path in sorted(folder.iterdir()):
+            click.echo(f"  {path.name}  {path.stat().st_size:,} bytes")
+        return
+    message = f"{written.rows} rows of {written.run}, {written.format}"
+    click.echo(push(folder, repo, private=not public, message=message))

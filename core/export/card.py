@@ -1,0 +1,64 @@
+"""The card of an export: what is in it, who made it how, what was dropped, under which terms."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from synth import __version__
+from synth.engine.folder import RunFolder
+from synth.excerpts import rejections
+
+__all__ = ["write_card"]
+
+SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+
+
+def write_card(
+    run: Path,
+    target: Path,
+    facts: Mapping[str, Any],
+    families: Counter[str],
+    models: Mapping[str, set[str]],
+    citation: str,
+) -> None:
+    """Write `README.md` beside an export; `facts` are those of its `export.json`."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("synth.export", "."),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # Markdown, not HTML
+    )
+    flow = run / "flow.yaml"
+    text = environment.get_template("card.md.j2").render(
+        facts=facts,
+        families=sorted(families.items()),
+        models=sorted((agent, sorted(found)) for agent, found in models.items()),
+        drops=_drops(run, facts["rounds"]),
+        flow=flow.read_text(encoding="utf-8") if flow.is_file() else "",
+        licence=_licence(list(facts["licences"])),
+        size=next((name for limit, name in SIZES if facts["rows"] < limit), "n>1M"),
+        citation=citation,
+        version=__version__,
+    )
+    RunFolder.write(target / "README.md", text.encode())
+
+
+def _drops(run: Path, rounds: list[int]) -> list[tuple[str, str, int]]:
+    """Stage, reason and number of the records that were not kept, most frequent first."""
+    total: Counter[tuple[str, str]] = Counter()
+    for number in rounds:
+        counts, _ = rejections(run / "rounds" / str(number) / "data" / "rejected.jsonl", [])
+        total.update(counts)
+    return [(stage, reason, count) for (stage, reason), count in total.most_common()]
+
+
+def _licence(names: list[str]) -> str:
+    """As the hub wants it: one licence in small letters, or `other`."""
+    return names[0].lower() if len(names) == 1 and names[0] != "unstated" else "other"

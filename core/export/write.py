@@ -1,0 +1,157 @@
+"""An export: one data file, its card and the flow file, each replaced whole."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field
+
+from synth.engine.folder import RunFolder
+from synth.errors import RunError
+from synth.export.card import write_card
+from synth.export.formats import Format, dataset_info, row, schema
+from synth.export.read import read_samples, rounds_with_data
+from synth.records import Sample
+
+__all__ = ["Exported", "export"]
+
+MARK = "export.json"
+BATCH = 1000
+"""Rows held at once."""
+
+
+class Exported(BaseModel):
+    """What an export holds; also its file `export.json`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    run: str
+    format: Format
+    learner: str
+    rounds: list[int]
+    rows: int
+    pairs: bool
+    file: str
+    """Name of the data file."""
+    licences: dict[str, int] = Field(default_factory=dict)
+    """Licence -> rows; `unstated` for those that name none."""
+    warnings: list[str] = Field(default_factory=list)
+
+
+def export(
+    run: Path,
+    target: Path,
+    form: Format = "parquet",
+    round_number: int | None = None,
+    learner: str = "student",
+    citation: str = "",
+) -> Exported:
+    """Write the data of `run` into the folder `target`; an earlier export there is replaced.
+
+    `citation` names the method's paper on the card. Raises `RunError` where there are no such data
+    or the folder holds something else, `DataError` where the format cannot hold them.
+    """
+    numbers = rounds_with_data(run, round_number)
+    _own(target)
+    first = next(read_samples(run, numbers, learner), None)
+    if first is None:
+        raise RunError(f"the run {run} has no data for the role {learner!r}", "name another --learner")
+    tally = _Tally()
+    pairs, name = first.chosen is not None, f"train.{'parquet' if form == 'parquet' else 'jsonl'}"
+    rows = (row(sample, form) for sample in tally.counting(read_samples(run, numbers, learner)))
+    _write(target / name, rows, pairs)
+    done = Exported(
+        run=run.resolve().name,
+        format=form,
+        learner=learner,
+        rounds=numbers,
+        rows=tally.rows,
+        pairs=pairs,
+        file=name,
+        licences=dict(tally.licences.most_common()),
+        warnings=licence_warnings(tally.licences),
+    )
+    if info := dataset_info(form, done.run, name, pairs):
+        RunFolder.write_json(target / "dataset_info.json", info)
+    flow = run / "flow.yaml"
+    if flow.is_file():
+        RunFolder.write(target / "flow.yaml", flow.read_bytes())
+    write_card(run, target, done.model_dump(), tally.families, tally.models, citation)
+    RunFolder.write_json(target / MARK, done)
+    return done
+
+
+class _Tally:
+    """What is counted of samples as they pass."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.families: Counter[str] = Counter()
+        self.licences: Counter[str] = Counter()
+        self.models: dict[str, set[str]] = {}
+
+    def counting(self, samples: Iterable[Sample]) -> Iterator[Sample]:
+        for sample in samples:
+            self.rows += 1
+            self.families[sample.family or "all"] += 1
+            self.licences[sample.licence or "unstated"] += 1
+            for call in sample.lineage.calls:
+                self.models.setdefault(call.agent, set()).add(f"{call.model}@{call.weights}")
+            yield sample
+
+
+def licence_warnings(licences: Counter[str]) -> list[str]:
+    """What mixing these licences in one set of data means."""
+    if len(licences) < 2:
+        return []
+    listed = ", ".join(f"{name} ({count})" for name, count in licences.most_common())
+    said = f"rows of {len(licences)} licences: {listed}"
+    parts = [name.upper().replace("_", "-").split("-") for name in licences]
+    if any("NC" in part for part in parts):
+        return [f"{said}; those with NC allow no commercial use of the whole"]
+    if "unstated" in licences:
+        return [f"{said}; write licence: under each data source to settle what is unstated"]
+    return [f"{said}; the terms of all of them bind the whole"]
+
+
+def _own(target: Path) -> None:
+    """Make the folder; what an earlier export left in it goes. Raises `RunError` for one in other use."""
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        names = {path.name for path in target.iterdir()}
+        if MARK not in names and not names <= {"README.md", "flow.yaml", "dataset_info.json"}.union(_parts(names)):
+            raise RunError(
+                f"the folder {target} holds other things than an export", "name an empty or new one with --to"
+            )
+        for name in names:
+            if name.startswith("train.") or name in (MARK, "dataset_info.json"):
+                (target / name).unlink()
+    except OSError as error:
+        raise RunError(
+            f"the folder {target} cannot be written: {error.strerror or error}", "name another one with --to"
+        ) from error
+
+
+def _parts(names: Iterable[str]) -> set[str]:
+    """What an export that was interrupted leaves."""
+    return {name for name in names if name.startswith("train.") or name.endswith(".part")}
+
+
+def _write(path: Path, rows: Iterable[dict[str, Any]], pairs: bool) -> None:
+    if path.suffix == ".jsonl":
+        RunFolder.write_lines(path, rows)
+        return
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    shape, part = schema(pairs), path.with_name(path.name + ".part")
+    stream = iter(rows)
+    with pq.ParquetWriter(part, shape) as writer:
+        while batch := list(islice(stream, BATCH)):
+            writer.write_table(pa.Table.from_pylist(batch, schema=shape))
+    part.replace(path)
