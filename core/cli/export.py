@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from synth.export import Exported
 
 FORMATS = ("parquet", "jsonl", "messages", "pairs", "prompts", "alpaca", "sharegpt")
 
@@ -43,7 +47,9 @@ def command(
         click.echo(f"warning: {warning}")
 
 
-def make(run: Path, form: str, number: int | None, learner: str, target: Path | None):  # type: ignore[no-untyped-def]
+def make(
+    run: Path, form: str, number: int | None, learner: str, target: Path | None
+) -> tuple[Exported, Path]:
     """The export and its folder."""
     from synth.export import export
 

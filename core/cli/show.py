@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from synth.cli.story import ancestry, clip, headline, line, messages
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.tree import Tree
 
-    from synth.lookup import Maker, Origin, Story
-    from synth.records import Message
+    from synth.lookup import Maker, Story
     from synth.trees import SearchTree
-
-CLIP = 400
-"""Characters shown of a text inside a tree."""
 
 
 @click.command("show")
@@ -50,54 +48,27 @@ def command(run: Path, sample: str, as_json: bool) -> None:
 def _parts(story: Story) -> Iterator[RenderableType]:
     from rich.text import Text
 
-    yield Text(_headline(story), style="bold")
+    yield Text(headline(story), style="bold")
     sample = story.sample
     if sample is not None:
-        yield from _messages("prompt", sample.prompt)
+        yield from messages("prompt", sample.prompt)
         for name in ("completion", "chosen", "rejected"):
-            yield from _messages(name, getattr(sample, name) or ())
+            yield from messages(name, getattr(sample, name) or ())
         if sample.verdicts:
             said = (f"{verdict.name} {verdict.value} (by {verdict.by})" for verdict in sample.verdicts)
-            yield _line("verdicts", ", ".join(said))
+            yield line("verdicts", ", ".join(said))
         plain = {key: value for key, value in sample.meta.items() if key != "question"}
         if plain:
-            yield _line("meta", ", ".join(f"{key}: {value}" for key, value in plain.items()))
+            yield line("meta", ", ".join(f"{key}: {value}" for key, value in plain.items()))
     for rejection in story.rejections:
-        yield _line("refused", f"{rejection.reason} in {rejection.stage}, {rejection.node}")
-        yield from (Text(_clip(text)) for text in (rejection.detail, rejection.raw) if text)
+        yield line("refused", f"{rejection.reason} in {rejection.stage}, {rejection.node}")
+        yield from (Text(clip(text)) for text in (rejection.detail, rejection.raw) if text)
     if story.makers:
         yield _calls(story.makers)
     if story.origins:
-        yield _ancestry(story.origins)
+        yield ancestry(story.origins)
     if story.tree is not None:
         yield _search(story.tree)
-
-
-def _headline(story: Story) -> str:
-    sample = story.sample
-    if sample is None:
-        return f"{story.id}: refused in round {story.round}"
-    kind = "a pair" if sample.chosen is not None else "an example"
-    skills = f", skills {', '.join(sample.skills)}" if sample.skills else ""
-    family = f", family {sample.family}" if sample.family else ""
-    return (
-        f"{sample.id}: {kind} for the {sample.learner}, round {sample.round}, "
-        f"flow {sample.flow}, arm {sample.arm}{family}{skills}"
-    )
-
-
-def _messages(title: str, messages: Sequence[Message]) -> Iterator[RenderableType]:
-    from rich.text import Text
-
-    for message in messages:
-        yield _line(title, message["role"])
-        yield Text(message["content"])
-
-
-def _line(title: str, text: str) -> RenderableType:
-    from rich.text import Text
-
-    return Text.assemble("\n", (title, "bold"), "  ", (text, "dim"))
 
 
 def _calls(makers: Sequence[Maker]) -> RenderableType:
@@ -112,22 +83,6 @@ def _calls(makers: Sequence[Maker]) -> RenderableType:
         names = (maker.agent, maker.role, maker.model, maker.weights)
         table.add_row(*map(escape, names), *map(str, figures))
     return table
-
-
-def _ancestry(origins: Sequence[Origin]) -> Tree:
-    from rich.text import Text
-    from rich.tree import Tree
-
-    def grow(branch: Tree, origin: Origin) -> None:
-        where = f" of {origin.where}" if origin.where else ""
-        below = branch.add(Text(f"{origin.id}  {origin.kind}{where}  {_clip(origin.text)}".rstrip()))
-        for parent in origin.origins:
-            grow(below, parent)
-
-    tree = Tree("\nmade from")
-    for origin in origins:
-        grow(tree, origin)
-    return tree
 
 
 def _search(found: SearchTree) -> Tree:
@@ -145,7 +100,7 @@ def _search(found: SearchTree) -> Tree:
         text = Text(head + (", chosen" if index == found.found else ""), style=style)
         for title, said in (("reflection", node.reflection), ("response", node.response)):
             if said:
-                text.append(f"\n{title}: ", style="italic").append(_clip(said), style="not bold not dim")
+                text.append(f"\n{title}: ", style="italic").append(clip(said), style="not bold not dim")
         return text
 
     def grow(branch: Tree, index: int) -> None:
@@ -157,7 +112,3 @@ def _search(found: SearchTree) -> Tree:
     if found.nodes:
         grow(tree.add(label(0)), 0)
     return tree
-
-
-def _clip(text: str) -> str:
-    return text if len(text) <= CLIP else text[:CLIP].rstrip() + " …"

@@ -21,6 +21,7 @@ from synth.records import Sample
 __all__ = ["Exported", "export"]
 
 MARK = "export.json"
+INFO = "dataset_info.json"
 BATCH = 1000
 """Rows held at once."""
 
@@ -77,7 +78,8 @@ def export(
         warnings=licence_warnings(tally.licences),
     )
     if info := dataset_info(form, done.run, name, pairs):
-        RunFolder.write_json(target / "dataset_info.json", info)
+        RunFolder.write_json(target / INFO, info)
+    _tidy(target, {name, *([INFO] if info else [])})
     flow = run / "flow.yaml"
     if flow.is_file():
         RunFolder.write(target / "flow.yaml", flow.read_bytes())
@@ -120,26 +122,25 @@ def licence_warnings(licences: Counter[str]) -> list[str]:
 
 
 def _own(target: Path) -> None:
-    """Make the folder; what an earlier export left in it goes. Raises `RunError` for one in other use."""
+    """Make the folder and mark it. Raises `RunError` for one that holds something else."""
     try:
         target.mkdir(parents=True, exist_ok=True)
-        names = {path.name for path in target.iterdir()}
-        if MARK not in names and not names <= {"README.md", "flow.yaml", "dataset_info.json"}.union(_parts(names)):
+        if any(target.iterdir()) and not (target / MARK).exists():
             raise RunError(
                 f"the folder {target} holds other things than an export", "name an empty or new one with --to"
             )
-        for name in names:
-            if name.startswith("train.") or name in (MARK, "dataset_info.json"):
-                (target / name).unlink()
+        (target / MARK).touch()
     except OSError as error:
         raise RunError(
             f"the folder {target} cannot be written: {error.strerror or error}", "name another one with --to"
         ) from error
 
 
-def _parts(names: Iterable[str]) -> set[str]:
-    """What an export that was interrupted leaves."""
-    return {name for name in names if name.startswith("train.") or name.endswith(".part")}
+def _tidy(target: Path, kept: set[str]) -> None:
+    """Remove what an earlier export in another format has left."""
+    for path in target.iterdir():
+        if path.name not in kept and (path.name.startswith("train.") or path.name == INFO):
+            path.unlink()
 
 
 def _write(path: Path, rows: Iterable[dict[str, Any]], pairs: bool) -> None:

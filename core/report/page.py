@@ -8,6 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from synth import figures
+from synth.coverage import read_coverage
 from synth.errors import RunError
 from synth.report import charts
 from synth.summary import RoundSummary, RunSummary, StageSummary, summarize
@@ -57,6 +58,7 @@ def render(run: RunSummary, settings: str) -> str:
         told=_told(run),
         at=_at(run),
         charts=charts,
+        coverage={r.number: read_coverage(run.folder / "rounds" / str(r.number)) for r in run.rounds},
         trees={r.number: some_trees(run.folder / "rounds" / str(r.number)) for r in run.rounds},
         style=Markup((HERE / "style.css").read_text("utf-8")),
     )

@@ -11,7 +11,7 @@ from typing import Any
 from synth.data.documents.near import NearDuplicates
 from synth.engine import Result
 from synth.flows.agentinstruct.skill import Skill
-from synth.records import Sample
+from synth.records import Sample, content_id
 
 __all__ = ["coverage", "evenness"]
 
@@ -70,7 +70,7 @@ def coverage(results: Iterable[Result], skills: Mapping[str, Skill]) -> dict[str
         for sample in result.samples:
             if sample.meta["turn"]:
                 continue
-            near = not known.add(str(sample.meta["task"]))
+            near = not known.add(_marked(sample))
             skill, kind = sample.meta["skill"], sample.meta["type"]
             for node in (everything, totals[skill], tree[skill][kind]):
                 node.see(sample, near)
@@ -84,6 +84,15 @@ def coverage(results: Iterable[Result], skills: Mapping[str, Skill]) -> dict[str
         "entropy": evenness([node.kept for nodes in tree.values() for node in nodes.values()]),
         "skills": {name: _skill(totals[name], tree[name], skills[name]) for name in skills},
     }
+
+
+def _marked(sample: Sample) -> str:
+    """The task, each word with a mark of the text it is about: the same task about another text is
+    another one."""
+    task, about = str(sample.meta["task"]), str(sample.meta["question"])
+    text = about.removesuffix(task).strip()
+    mark = content_id(text)[:6] if text else ""
+    return " ".join(f"{word}{mark}" for word in task.split())
 
 
 def _skill(total: _Node, types: Mapping[str, _Node], skill: Skill) -> dict[str, Any]:

@@ -93,7 +93,7 @@ ROLES = [
     ("{model: {scratch: tny}}", "3:24", "models.s.model.scratch", "expected 'tiny'", "mean 'tiny'"),
     ("{model: {scratch: tiny, sed: 1}}", "3:30", "models.s.model.sed", "unknown key", "'seed'"),
     ("{scratch: tiny}", "3:7", "models.s.scratch", "unknown key", "under 'models.s.model'"),
-    ("{model: {scratch: tiny, steps: 0}}", "3:37", "models.s.model.steps", "more than 0", "600"),
+    ("{model: {scratch: tiny, steps: 0}}", "3:37", "models.s.model.steps", "more than 0", "300"),
     ("{model: m, server: {port: 99999}}", "3:32", "models.s.server.port", "at most 65535", "Fixed port"),
     ("{model: m, base_url: localhost}", "3:27", "models.s.base_url", "no", "http://127.0.0.1:8000/v1"),
 ]  # fmt: skip

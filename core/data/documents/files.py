@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from fnmatch import fnmatch
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -74,8 +74,15 @@ def _wanted(name: str, source: DocumentSource) -> bool:
 
 
 def _fits(name: str, glob: str) -> bool:
-    """Whether a glob fits; `**/` may stand for no folder at all."""
-    return fnmatch(name, glob) or (glob.startswith("**/") and fnmatch(name, glob.removeprefix("**/")))
+    """Whether a glob fits: `*` stays within a folder, `**/` stands for any folders or none."""
+    return _pattern(glob).fullmatch(name) is not None
+
+
+@lru_cache(maxsize=256)
+def _pattern(glob: str) -> re.Pattern[str]:
+    meaning = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    parts = re.split(r"(\*\*/|\*\*|\*|\?)", glob)
+    return re.compile("".join(meaning.get(part) or re.escape(part) for part in parts))
 
 
 def _licence(name: str, data: bytes, source: DocumentSource) -> str:

@@ -133,6 +133,26 @@ def test_a_bad_file_is_counted_and_passed_over(tmp_path: Path) -> None:
     assert tally.info()["dropped"] == {"not-utf8": 1, "unreadable": 1, "unknown-kind": 1}
 
 
+@pytest.mark.parametrize(
+    ("glob", "taken"),
+    [
+        ("*.md", {"a.md"}),
+        ("**/*.md", {"a.md", "b/c.md", "b/d/e.md"}),
+        ("b/*.md", {"b/c.md"}),
+        ("b/**", {"b/c.md", "b/d/e.md"}),
+        ("?.md", {"a.md"}),
+    ],
+)
+def test_globs_mean_what_they_say(tmp_path: Path, glob: str, taken: set[str]) -> None:
+    """A star stays within its folder: what is held out in another one is not read by accident."""
+    for number, name in enumerate(("a.md", "b/c.md", "b/d/e.md")):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(prose(4 * number))
+    source = DocumentSource(source=str(tmp_path), include=(glob,))
+    found = passages([source], tmp_path, tally=Tally(), least=5, most=400)
+    assert {p.source.removeprefix(f"{tmp_path}/").partition(":")[0] for p in found} == taken
+
+
 def test_licences_are_kept_and_filtered(tmp_path: Path) -> None:
     """By the file's own line, by folder, by source; and only those that are wanted."""
     (tmp_path / "a.py").write_text(f'# SPDX-License-Identifier: MIT\n"""{prose(1)}"""\n')
