@@ -94,15 +94,15 @@ class _Gated(Part):
     decision: str
 
 
-def compare(folders: Sequence[Path], metric: Metric | None = None, round_number: int | None = None) -> Comparison:
+def compare(folders: Sequence[Path], metric: Metric | None = None, number: int | None = None) -> Comparison:
     """Compare the students of runs; the first run's arm is what the others are held against.
 
-    `metric` is by default that of the first run's gate, `round_number` each run's last with both
-    exams. Raises `RunError` where a run has no exams or was examined on other items.
+    `metric` is by default that of the first run's gate, the round (`number`) each run's last with
+    both exams. Raises `RunError` where a run has no exams or was examined on other items.
     """
     flows = [_flow(folder) for folder in folders]
     chosen: Metric = metric or _metric(flows[0])
-    reads = [_read(folder, flow, chosen, round_number) for folder, flow in zip(folders, flows, strict=True)]
+    reads = [_read(folder, flow, chosen, number) for folder, flow in zip(folders, flows, strict=True)]
     for other in reads[1:]:
         _same_exam(reads[0], other)
     groups: dict[str, list[_Read]] = {}
@@ -170,7 +170,7 @@ def _exam(folder: Path, number: int, name: str) -> list[Judged]:
     records = list(read_lines(path, Judged, warnings))
     if warnings or not records:
         why = warnings[0] if warnings else f"{path} is missing or empty"
-        raise RunError(f"reading the exams of {folder}: {why}", "the same `synth run` command writes it again")
+        raise RunError(f"reading the exams of {folder}: {why}", "the same `synth run` command writes it anew")
     return records
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 __all__ = [
     "BudgetExceeded",
+    "CollapseError",
     "ConfigError",
     "DataError",
     "EndpointError",
@@ -105,3 +106,9 @@ class BudgetExceeded(SynthError):
     """A budget was reached; the run stopped at a clean point and can be continued."""
 
     exit_code = 6
+
+
+class CollapseError(SynthError):
+    """A round's data are more uniform than the flow file allows; nothing was trained on them."""
+
+    exit_code = 7

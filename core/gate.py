@@ -18,7 +18,17 @@ from synth.figures import SPACE, level, probability, shift
 from synth.records import Judged
 from synth.stats import Interval, holm, mcnemar, paired_bootstrap, wilcoxon, wilson
 
-__all__ = ["Change", "Decision", "FamilyChange", "Metric", "change", "decide", "standing"]
+__all__ = [
+    "Change",
+    "Decision",
+    "FamilyChange",
+    "GuardChange",
+    "Metric",
+    "Noise",
+    "change",
+    "decide",
+    "standing",
+]
 
 Metric = Literal["accuracy", "strict_accuracy", "score"]
 Test = Literal["mcnemar", "bootstrap", "wilcoxon"]
@@ -62,6 +72,29 @@ class FamilyChange(Change):
     """`p_value` adjusted for looking at all the families."""
 
 
+class GuardChange(Change):
+    """The change on a guard suite, and whether a fall by its margin or more is ruled out."""
+
+    name: str
+    margin: float
+    p_fall: float
+    """One-sided: of such a result or a better one, had the student fallen by the margin."""
+    holds: bool
+
+
+class Noise(BaseModel):
+    """What of an exam turns when the same student is examined again, nothing having been trained."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    n: int
+    turned: int
+    """Items right once and wrong once."""
+    share: float
+    interval: Interval
+    """Wilson."""
+
+
 class Decision(Change):
     """The gate's decision under the metric it was asked to use, with all it rests on."""
 
@@ -78,6 +111,10 @@ class Decision(Change):
     """The verifier's own number, where it says more than right or wrong."""
     families: list[FamilyChange]
     """In the order of their names."""
+    guards: list[GuardChange] = []
+    noise: Noise | None = None
+    looks: int = 1
+    """Rounds that share the flow file's alpha; `alpha` is this round's part."""
 
 
 def decide(before: Sequence[Judged], after: Sequence[Judged], settings: Gate, seed: int = 0) -> Decision:

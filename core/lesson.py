@@ -17,7 +17,7 @@ from synth.students.job import TrainJob, TrainResult
 from synth.students.launch import train
 from synth.teachers.team import Team
 
-__all__ = ["Champion", "learn"]
+__all__ = ["Champion", "Champions", "learn", "training_of"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,10 @@ class Champion:
         return "the base model" if self.round == 0 else f"the student of round {self.round}"
 
 
+Champions = dict[str, Champion]
+"""Role that learns -> who answers for it now."""
+
+
 async def learn(
     session: Session, team: Team, role: str, champion: Champion, recording: Recording | None
 ) -> Champion:
@@ -49,8 +53,10 @@ async def learn(
     return Champion(session.round, result.weights, f"{role}-{session.round}", result.output)
 
 
-def _settings(session: Session, role: str) -> Train:
-    return session.train if role == "student" else session.flow.learners[role]
+def training_of(session: Session, role: str) -> Train:
+    """How a role learns in the session's round."""
+    train = session.train if role == "student" else session.flow.learners[role]
+    return train.model_copy(update={"learning_rate": train.learning_rate * session.pace})
 
 
 def _recorded(
@@ -62,7 +68,7 @@ def _recorded(
         return None
     folder, recorded = session.folder.round(session.round), recording.round(session.round)
     rows = rows_file(folder / "data", role).with_suffix(".jsonl")
-    why = untrained(recorded, role, rows, _settings(session, role), champion.weights)
+    why = untrained(recorded, role, rows, training_of(session, role), champion.weights)
     if why and team.live:
         return None
     if why:
@@ -83,7 +89,7 @@ async def _train(session: Session, team: Team, role: str, champion: Champion) ->
     """Train the challenger in a process of its own, from the champion's weights."""
     folder = session.folder.round(session.round)
     work, output = lesson_folders(role)
-    settings = _settings(session, role)
+    settings = training_of(session, role)
     whole = champion.folder if champion.folder and not settings.lora else team.folder(role)
     job = TrainJob(
         model=whole,

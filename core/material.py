@@ -8,27 +8,32 @@ from pathlib import Path
 from typing import Any
 
 from synth import __version__
+from synth.collapse import Collapse, measure
 from synth.curation import Curated, curate, token_counter, write_dataset
 from synth.data import normalise
 from synth.engine.flow import Flow
 from synth.engine.folder import RunFolder
-from synth.engine.session import HELD_OUT, Session
-from synth.errors import SynthError
-from synth.records import Question
+from synth.engine.session import Session
+from synth.errors import CollapseError, SynthError
+from synth.records import Sample
+from synth.runfiles import read_json
 from synth.teachers.team import Team
 
 __all__ = ["make_data"]
+
+COLLAPSE = "collapse.json"
 
 
 async def make_data(session: Session, flow: Flow, team: Team) -> Curated:
     """Generate, curate and write this round's training sets.
 
-    Raises `SynthError` where nothing is left for the student.
+    Raises `SynthError` where nothing is left for the student, and `CollapseError` where what is left
+    is more uniform than the flow file's rules allow.
     """
     folder = session.folder.round(session.round) / "data"
     tokenizer = _tokenizer(session, team)  # before the flow: it may measure prompts with it
     samples = await flow.generate(session)
-    held_out = {normalise(q.question) for name in HELD_OUT for q in _held(session, name)}
+    held_out = {normalise(q.question) for name in session.flow.held_out for q in session.questions(name)}
     session.begin("curate")
     with session.progress.stage(session.round, "curate", None) as bar:
         curated = curate(
@@ -51,7 +56,29 @@ async def make_data(session: Session, flow: Flow, team: Team) -> Curated:
         )
     write_dataset(folder, curated, session.rejections(), _facts(session, flow))
     session.finish("curate", _counts(curated))
+    _watch(session, curated.of("student"), tokenizer)
     return curated
+
+
+def _watch(session: Session, samples: Sequence[Sample], tokenizer: Path) -> None:
+    """Write `collapse.json`, and hold it against the rules."""
+    session.begin("collapse")
+    rounds = session.folder.path / "rounds"
+    found = measure(
+        samples,
+        earlier=[rounds / str(n) / "data" / "samples.jsonl" for n in range(1, session.round)],
+        first=read_json(rounds / "1" / COLLAPSE, Collapse, []) if session.round > 1 else None,
+        tokenizer=tokenizer / "tokenizer.json",
+    )
+    folder = session.folder.round(session.round)
+    RunFolder.write_json(folder / COLLAPSE, found)
+    session.finish("collapse", {"items": len(samples)})
+    if reasons := list(found.broken(session.flow.collapse)):
+        raise CollapseError(
+            f"the data of round {session.round} are collapsing: {'; '.join(reasons)}",
+            f"nothing was trained on them; see {folder / COLLAPSE} and {folder / 'data'}, vary the seeds or "
+            "the sampling, or widen the rule under collapse",
+        )
 
 
 def _facts(session: Session, flow: Flow) -> dict[str, Any]:
@@ -86,7 +113,3 @@ def _tokenizer(session: Session, team: Team) -> Path:
     if not kept.exists():
         RunFolder.write(kept, (team.folder("student") / kept.name).read_bytes())
     return kept.parent
-
-
-def _held(session: Session, name: str) -> Sequence[Question]:
-    return session.questions(name) if name in session.flow.data else ()

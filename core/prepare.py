@@ -76,7 +76,9 @@ async def _scratch(spec: Scratch, flow: FlowFile, path: Path, progress: Progress
             "a scratch model learns its basics from task families, and data.pool names none",
             "write source: tasks under data.pool, give it a warm_start, or name a model under models.student",
         )
-    key = content_id([spec.model_dump(), pool.families, flow.evaluate.model_dump()])
+    guards = [flow.data[guard.data].model_dump() for guard in flow.gate.guards.values()]
+    parts = [spec.model_dump(), pool.families, flow.evaluate.model_dump(), *guards]
+    key = content_id(parts)
     return await _built(spec, key, _rows(spec, pool, flow, path), progress)
 
 
@@ -99,9 +101,9 @@ def _rows(spec: Scratch, pool: DataSource, flow: FlowFile, path: Path) -> Iterat
 
     held_out = [
         question.question
-        for name, source in flow.data.items()
-        if name in ("test", "profile")
-        for question in read_questions(source, base=path.parent)
+        for name in flow.held_out
+        if name != "target"
+        for question in read_questions(flow.data[name], base=path.parent)
     ]
     for rank, family in enumerate(pool.families or tuple(families())):
         size = max(20, MOST >> rank)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from synth.chat import Chat
-from synth.config import Evaluate, Loaded
+from synth.config import Evaluate, FlowFile, Loaded
 from synth.cost import Tariff, gpus_held
 from synth.engine.flow import Flow, FlowParams
 from synth.engine.folder import RunFolder
@@ -32,11 +32,14 @@ from synth.records import Seed
 from synth.runfiles import read_journal
 from synth.teachers.team import Team
 
-__all__ = ["plan_run"]
+__all__ = ["Probe", "make_team", "plan_run", "unlimited"]
+
+HELD = 10_000
+"""Seeds of a stage among which the probe chooses."""
 
 
 @dataclass
-class _Probe(Session):
+class Probe(Session):
     """A session that runs only `few` seeds of each stage, evenly spread, and keeps their results."""
 
     few: int = 8
@@ -52,11 +55,22 @@ class _Probe(Session):
         extras: Mapping[str, Any] | None = None,
         models: Mapping[str, Chat] | None = None,
     ) -> None:
-        every = list(seeds)
-        few = min(self.few, len(every))
-        chosen = [every[i * len(every) // few] for i in range(few)]
+        chosen = _spread(seeds, self.few)
         await super().run_stage(name, graph, chosen, total=len(chosen), extras=extras, models=models)
         self.found[name] = list(self.results(name))
+
+
+def _spread(seeds: Iterable[Seed], few: int) -> list[Seed]:
+    """`few` seeds from all parts of a stream; of a long one only every n-th is held."""
+    kept: list[Seed] = []
+    step = 1
+    for index, seed in enumerate(seeds):
+        if index % step == 0:
+            kept.append(seed)
+        if len(kept) > max(HELD, 2 * few):
+            kept, step = kept[::2], step * 2
+    few = min(few, len(kept))
+    return [kept[i * len(kept) // few] for i in range(few)]
 
 
 async def plan_run(loaded: Loaded, folder: RunFolder, probe: int, progress: Progress) -> Plan:
@@ -75,10 +89,16 @@ async def plan_run(loaded: Loaded, folder: RunFolder, probe: int, progress: Prog
     with tempfile.TemporaryDirectory(prefix="synth-plan-") as scratch:
         aside = RunFolder(Path(scratch))
         journal = Journal(aside.journal)
-        unlimited = loaded.flow.model_copy(update={"budget": loaded.flow.budget.model_copy(update=_NO_LIMIT)})
         try:
-            session = _Probe(
-                unlimited, loaded.params, aside, journal, {}, progress, loaded.path, few=max(1, probe)
+            session = Probe(
+                unlimited(loaded.flow),
+                loaded.params,
+                aside,
+                journal,
+                {},
+                progress,
+                loaded.path,
+                few=max(1, probe),
             )
             if probe:
                 await _ask(loaded, session, folder, flow)
@@ -90,23 +110,31 @@ async def plan_run(loaded: Loaded, folder: RunFolder, probe: int, progress: Prog
     return estimate(survey, _whole_round(flow.plan(survey), survey), calls, tariff, probe)
 
 
-_NO_LIMIT = {"tokens": None, "hours": None, "money": None}
+def unlimited(flow: FlowFile) -> FlowFile:
+    """The flow file without limits on what may be spent."""
+    limits = {"tokens": None, "hours": None, "money": None}
+    return flow.model_copy(update={"budget": flow.budget.model_copy(update=limits)})
 
 
-async def _ask(loaded: Loaded, session: _Probe, folder: RunFolder, flow: Flow) -> None:
+async def make_team(loaded: Loaded, journal: Journal, logs: Path, progress: Progress) -> Team:
+    """The flow file's models, their weights fetched, not yet started."""
+    return Team(
+        loaded.flow.models,
+        journal,
+        logs,
+        learners={"student": loaded.flow.train.lora},
+        folders=await prepare_folders(loaded.flow, loaded.path, progress),
+        say=progress.log,
+    )
+
+
+async def _ask(loaded: Loaded, session: Probe, folder: RunFolder, flow: Flow) -> None:
     """Start the models and put a few seeds of each stage to them."""
     folder.open()
     try:
         journal = Journal(folder.journal)
         try:
-            team = Team(
-                loaded.flow.models,
-                journal,
-                folder.path,
-                learners={"student": loaded.flow.train.lora},
-                folders=await prepare_folders(loaded.flow, loaded.path, session.progress),
-                say=session.progress.log,
-            )
+            team = await make_team(loaded, journal, folder.path, session.progress)
             try:
                 await team.start()
                 session.models = team.models

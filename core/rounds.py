@@ -21,16 +21,17 @@ from synth.engine.replay import attach
 from synth.engine.session import Session
 from synth.engine.tuning import many_connections, quiet_gc
 from synth.errors import RunError, SynthError
+from synth.exam import exam, guard_exams
 from synth.flows import load_flow_module
-from synth.flows.answering import exam_graph, question_seeds
-from synth.gate import Decision, decide
+from synth.gate import Decision
+from synth.guards import check_sizes
 from synth.journal import Journal
-from synth.lesson import Champion, learn
+from synth.lesson import Champion, Champions, learn
 from synth.material import make_data
+from synth.outcome import Seen, decision_of, pace, untrained_decision, write_plan
 from synth.prepare import prepare_folders
 from synth.progress import Progress
 from synth.recording import Recording
-from synth.records import Judged
 from synth.report import write_report
 from synth.students.card import add_evaluation
 from synth.teachers.replay import ReplayTeam
@@ -40,10 +41,6 @@ __all__ = ["NO_TRAINING", "run"]
 
 NO_TRAINING = "control-none"
 """The arm in which a round is two exams of the same student, whatever the flow."""
-
-
-Champions = dict[str, Champion]
-"""Role that learns -> who answers for it now."""
 
 
 async def run(
@@ -88,7 +85,8 @@ async def _noted(
         path=loaded.path,
     )
     try:
-        session.read_data()  # first of all: a faulty row is found before a model is fetched or started
+        # First of all: a faulty row is found before a model is fetched or started.
+        check_sizes(session.flow, session.read_data())
         recording = attach(journal, folder, replay)
         team = await _team(loaded, folder, journal, progress, recording if replay else None)
         decisions = await _with_team(session, team, recording)
@@ -158,9 +156,10 @@ async def _rounds(session: Session, flow: Flow, team: Team, recording: Recording
         role: Champion(0, team.models[role].weights, team.models[role].served, None)
         for role in _learners(session.flow)
     }
-    decisions = []
+    decisions: list[Decision] = []
     for number in range(1, session.flow.rounds + 1):
         session.round = number
+        session.pace = pace(session.flow.gate, decisions)
         decision, challengers = await _round(session, flow, team, champions, recording)
         decisions.append(decision)
         if decision.decision == "promote":
@@ -178,12 +177,14 @@ async def _round(
     session: Session, flow: Flow, team: Team, champions: Champions, recording: Recording | None
 ) -> tuple[Decision, Champions]:
     """One round; returns the gate's decision, and who would answer for the roles that learned."""
-    folder = session.folder.round(session.round)
     session.train = flow.training(session) if flow.training else session.flow.train
-    _write_plan(session, folder, champions)
-    before = await _exam(session, "before")
+    write_plan(session, champions)
+    before = await exam(session, "before")
     if session.params.arm == NO_TRAINING:
-        return await _examined_again(session, folder, before), {}
+        again = await exam(session, "after", sample=1)
+        return _noted_gate(session, untrained_decision(session, before, again)), {}
+    again = await exam(session, "again", sample=1) if session.flow.gate.noise else None
+    guards = await guard_exams(session, "before")
     curated = await make_data(session, flow, team)
     challengers = {
         role: await learn(session, team, role, champion, recording)
@@ -196,65 +197,19 @@ async def _round(
         assert new.folder is not None
         await team.swap_in(role, new.folder, new.weights, new.served)
     session.finish("serve", {"items": len(challengers), "served": challengers["student"].served})
-    after = await _exam(session, "after")
-    session.begin("gate")
-    decision = decide(before, after, session.flow.gate, session.flow.seed)
-    RunFolder.write_json(folder / "gate.json", decision)
+    after, guards_after = await exam(session, "after"), await guard_exams(session, "after")
+    decision = decision_of(session, Seen(before, after, guards, guards_after, again))
     for new in challengers.values():
         assert new.folder is not None
         add_evaluation(new.folder, decision.model_dump(mode="json"))
-    session.finish("gate", {"decision": decision.decision, "p_value": decision.p_value})
-    session.progress.log(decision.reason)
-    write_report(session.folder.path)
-    return decision, challengers
+    return _noted_gate(session, decision), challengers
 
 
-async def _examined_again(session: Session, folder: Path, before: list[Judged]) -> Decision:
-    """The arm without training, of any flow: the same student asked anew, so that what differs is noise."""
-    after = await _exam(session, "after", sample=1)
+def _noted_gate(session: Session, decision: Decision) -> Decision:
+    """The decision, written down and told."""
     session.begin("gate")
-    decision = decide(before, after, session.flow.gate, session.flow.seed)
-    reason = f"Nothing was trained; the same student examined twice: {decision.reason}"
-    decision = decision.model_copy(update={"decision": "keep", "reason": reason})
-    RunFolder.write_json(folder / "gate.json", decision)
+    RunFolder.write_json(session.folder.round(session.round) / "gate.json", decision)
     session.finish("gate", {"decision": decision.decision, "p_value": decision.p_value})
     session.progress.log(decision.reason)
     write_report(session.folder.path)
     return decision
-
-
-def _write_plan(session: Session, folder: Path, champions: Champions) -> None:
-    flow, champion = session.flow, champions["student"]
-    others = {role: other.weights for role, other in champions.items() if role != "student"}
-    plan = {
-        "round": session.round,
-        "arm": session.params.arm,
-        "start": champion.title,
-        "weights": champion.weights,
-        "data": {name: len(session.questions(name)) for name in flow.data},
-        "test_items": len(session.questions("test")),
-        "budget": flow.budget.model_dump(),
-        "train": session.train.model_dump(),
-    }
-    RunFolder.write_json(folder / "plan.json", plan | ({"learners": others} if others else {}))
-
-
-async def _exam(session: Session, name: str, sample: int = 0) -> list[Judged]:
-    """The student that answers now, on all held-out items, greedily. Another `sample` is asked anew."""
-    questions = session.questions("test")
-    results = await session.stage(
-        f"exam-{name}",
-        exam_graph(session.flow.evaluate, sample),
-        question_seeds(questions),
-        total=len(questions),
-    )
-    judged = [Judged.model_validate(result.output) for result in results if result.output]
-    if len(judged) < len(questions):
-        missing = len(questions) - len(judged)
-        session.journal.set_stage(session.round, f"exam-{name}", "failed", {})
-        raise SynthError(
-            f"{missing} of {len(questions)} held-out questions got no answer in exam-{name}",
-            f"see rejected.jsonl and {session.folder.path}/server-*.log; the same command tries again",
-        )
-    RunFolder.write_lines(session.folder.round(session.round) / "eval" / f"{name}.jsonl", judged)
-    return judged

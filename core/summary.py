@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 
+from synth.collapse import Collapse
 from synth.config.flowfile import ModelSpec, Prices
 from synth.cost import Ledger, Tariff, ledger, worked
 from synth.errors import RunError
@@ -162,6 +163,7 @@ class RoundSummary(Part):
     before: Score | None = None
     after: Score | None = None
     decision: Decision | None = None
+    collapse: Collapse | None = None
     kept: list[Excerpt] = Field(default_factory=list)
     rejected: list[Excerpt] = Field(default_factory=list)
     answers: list[AnswerChange] = Field(default_factory=list)
@@ -302,6 +304,7 @@ def _round(path: Path, number: int, journal: JournalView, state: State, warnings
         before=before,
         after=after,
         decision=read_json(path / "gate.json", Decision, warnings),
+        collapse=read_json(path / "collapse.json", Collapse, warnings),
         kept=kept,
         rejected=rejected,
         answers=changes,

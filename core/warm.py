@@ -54,7 +54,7 @@ async def warmed(base: Path, flow: FlowFile, path: Path, progress: Progress) -> 
 
 
 async def warm_rows(flow: FlowFile, path: Path) -> list[dict[str, object]]:
-    """Prompts and answers of the warm start. No prompt is a test question."""
+    """Prompts and answers of the warm start. No prompt is a question of the test or of a guard."""
     warm = flow.warm_start
     assert warm is not None
     source = flow.data.get(warm.data)
@@ -63,8 +63,8 @@ async def warm_rows(flow: FlowFile, path: Path) -> list[dict[str, object]]:
             f"the warm start reads data.{warm.data}, which the flow file does not have",
             f"add a source under data: {warm.data}:",
         )
-    test = flow.data.get("test")
-    held_out = [q.question for q in read_questions(test, base=path.parent)] if test else []
+    exams = [name for name in flow.held_out if name not in ("profile", "target")]
+    held_out = [q.question for name in exams for q in read_questions(flow.data[name], base=path.parent)]
     questions = read_questions(source, base=path.parent, exclude=held_out)
     program = ProgramEndpoint(load_program(warm.program))
     return [row for question in questions for row in await _rows(question, warm, program, flow)]

@@ -133,6 +133,7 @@ SOLVERS: tuple[tuple[str, re.Pattern[str], Callable[[re.Match[str]], str]], ...]
     ("palindrome", re.compile(r"Make a palindrome from: (\w) (\w) (\w)"), _palindrome),
     ("number_sorting", re.compile(r"Sort in (ascending|descending) order: (.+)"), _sort),
     ("number_comparison", re.compile(r"Which number is the (largest|smallest)\? (.+)"), _compare),
+    ("spell_backward", re.compile(r"Spell backward: (\w+)"), lambda m: m[1][::-1]),
     ("list_reversal", re.compile(r"Reverse this list of words: (.+)"), _reverse),
     ("matrix_rotation", re.compile(r"Rotate 90 degrees clockwise:\n(.+)", re.DOTALL), _rotate),
     ("matrix_transpose", re.compile(r"Transpose the matrix:\n(.+)", re.DOTALL), _transpose),

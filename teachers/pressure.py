@@ -13,6 +13,7 @@ _FULL = 0.9
 _QUEUE = 0.25
 _KEPT = 1.125
 _STEP = 1.25
+_FEWEST = 4
 
 
 class Pressure:
@@ -23,7 +24,8 @@ class Pressure:
     runs is waiting, the gate goes to what runs and an eighth more: with no queue at all the
     scheduler would starve between two looks. Requests pushed out of the cache narrow it by a
     fifth. Calls of more than `longest` seconds are no reason to send more of them, and twice
-    as long ones narrow the gate too: a batch that is too large ends in time-outs.
+    as long ones narrow the gate too, a batch that is too large ends in time-outs; but never
+    to fewer than four calls, which a slow server answers hardly later than one.
     `metrics` gives the figures of `vllm_control.metrics`; several gates may share a server.
     """
 
@@ -67,7 +69,7 @@ class Pressure:
         pushed_out = seen["num_preemptions"]
         preempted = self._pushed_out is not None and pushed_out > self._pushed_out
         self._pushed_out = pushed_out
-        if preempted or self._limit.seconds > 2 * self._longest:
+        if preempted or (self._limit.seconds > 2 * self._longest and self._limit.width > _FEWEST):
             self._narrow(0.8)
         elif running and waiting > max(4.0, _QUEUE * running):
             self._narrow(_KEPT * running / (running + waiting))

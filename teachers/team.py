@@ -205,7 +205,7 @@ class Team:
             await figures()
         except ServerError:
             return
-        watch = Pressure(endpoint.limit, figures, longest=endpoint.timeout / 4)
+        watch = Pressure(endpoint.limit, figures, longest=endpoint.timeout / 3)
         watch.start()
         self._watches.append(watch)
 

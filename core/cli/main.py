@@ -15,6 +15,7 @@ __all__ = ["main"]
 COMMANDS = {
     "new": "Make a project folder that runs at once.",
     "run": "Run a flow: generate, train, evaluate, gate; or go on where it stopped.",
+    "nightly": "Run flows in turn on one student, night after night, within hard limits.",
     "check": "Check a flow file without starting anything.",
     "plan": "Say what a run will take: calls, tokens, time, money.",
     "preview": "Make a few samples and show every prompt and reply; keep nothing.",
@@ -77,7 +78,7 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point. Exit codes: 0 done, 2 bad flow file or data, 3 server, 4 training,
-    5 run folder, 6 budget reached, 130 interrupted, 1 anything else."""
+    5 run folder, 6 budget reached, 7 data collapsing, 130 interrupted, 1 anything else."""
     try:
         cli.main(args=list(arguments) if arguments is not None else None, standalone_mode=False)
     except SynthError as error:

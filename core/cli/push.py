@@ -13,7 +13,12 @@ from synth.cli.export import FORMATS, make
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("target", metavar="hub:OWNER/NAME")
 @click.option(
-    "--format", "form", type=click.Choice(FORMATS), default="parquet", show_default=True, help="Shape of a row."
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="parquet",
+    show_default=True,
+    help="Shape of rows.",
 )
 @click.option("--round", "number", type=click.IntRange(min=1), help="One round; by default all of them.")
 @click.option("--learner", default="student", show_default=True, help="Role whose data it is.")

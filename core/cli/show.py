@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from synth.cli.story import ancestry, clip, headline, line, messages
+from synth.cli.story import ancestry, clip, headline, line, texts
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -51,9 +51,7 @@ def _parts(story: Story) -> Iterator[RenderableType]:
     yield Text(headline(story), style="bold")
     sample = story.sample
     if sample is not None:
-        yield from messages("prompt", sample.prompt)
-        for name in ("completion", "chosen", "rejected"):
-            yield from messages(name, getattr(sample, name) or ())
+        yield from texts(sample)
         if sample.verdicts:
             said = (f"{verdict.name} {verdict.value} (by {verdict.by})" for verdict in sample.verdicts)
             yield line("verdicts", ", ".join(said))

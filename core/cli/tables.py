@@ -10,9 +10,10 @@ from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
-from synth.figures import compact, count, duration, level, money
+from synth.figures import compact, count, duration, level, money, percent, probability
 
 if TYPE_CHECKING:
+    from synth.collapse import Collapse
     from synth.cost import Amount, Ledger
     from synth.gate import Decision
     from synth.summary import Pairs, RoundSummary, RunSummary
@@ -35,7 +36,10 @@ def status_tables(summary: RunSummary) -> Iterator[Table | Text]:
             yield Text(f"dropped: {drops}")
         if round_.pairs is not None:
             yield Text(_pairs(round_.pairs))
+        if round_.collapse is not None:
+            yield Text(_collapse(round_.collapse))
         if round_.decision is not None:
+            yield from map(Text, _watches(round_.decision))
             yield Text(f"gate: {round_.decision.decision}: {round_.decision.reason}")
             yield _families(round_.decision)
     if summary.cost.rows:
@@ -52,6 +56,29 @@ def _pairs(pairs: Pairs) -> str:
         f"pairs: {count(pairs.pairs)}; edit distance {pairs.edit_distance:.2f}, "
         f"length ratio {pairs.length_ratio:.2f}; {found}"
     )
+
+
+def _collapse(found: Collapse) -> str:
+    """How varied the data are, in words."""
+    inflation = "".join(f"; {name} {rise:+.2g}" for name, rise in found.inflation.items())
+    return (
+        f"variety: distinct {found.distinct:.3g}, Vendi {found.vendi:.3g}, answers of {found.length:.3g} words "
+        f"({found.length_drift:+.0%}), similar {percent(found.similar)}, "
+        f"of earlier rounds {percent(found.repeated)}{inflation}"
+    )
+
+
+def _watches(decision: Decision) -> Iterator[str]:
+    """The guards and the noise floor, in words."""
+    for guard in decision.guards:
+        yield (
+            f"guard {guard.name}: {'holds' if guard.holds else 'does not hold'}; "
+            f"{level(guard.before, guard.metric)} before, {level(guard.after, guard.metric)} after, "
+            f"margin {guard.margin:g}, p {probability(guard.p_fall)}"
+        )
+    if decision.noise is not None:
+        noise = decision.noise
+        yield f"noise: {percent(noise.share)} of {count(noise.n)} answers turn without training"
 
 
 def _stages(round_: RoundSummary) -> Table:

@@ -3,12 +3,14 @@
 from synth.config.check import check_files
 from synth.config.flowfile import (
     Budget,
+    CollapseRules,
     DataSource,
     Dpo,
     ErrorBudget,
     Evaluate,
     FlowFile,
     Gate,
+    Guard,
     Lora,
     ModelSpec,
     OnError,
@@ -26,12 +28,14 @@ from synth.config.schema import flow_schema
 
 __all__ = [
     "Budget",
+    "CollapseRules",
     "DataSource",
     "Dpo",
     "ErrorBudget",
     "Evaluate",
     "FlowFile",
     "Gate",
+    "Guard",
     "Loaded",
     "Lora",
     "ModelSpec",

@@ -14,12 +14,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 __all__ = [
     "Budget",
+    "CollapseRules",
     "DataSource",
     "Dpo",
     "ErrorBudget",
     "Evaluate",
     "FlowFile",
     "Gate",
+    "Guard",
     "Lora",
     "ModelSpec",
     "OnError",
@@ -296,6 +298,15 @@ class Evaluate(Strict):
         return prompt
 
 
+class Guard(Strict):
+    """A further held-out source on which a new student may not fall."""
+
+    data: str
+    """Name of the data source; nothing is trained on it."""
+    margin: float = Field(default=0.02, gt=0, lt=1)
+    """The fall that must be ruled out: a share of the items, of a mean score in its unit."""
+
+
 class Gate(Strict):
     """When a new student replaces the current one."""
 
@@ -304,7 +315,25 @@ class Gate(Strict):
     alpha: float = Field(default=0.05, gt=0, lt=1)
     promote: Literal["if-better", "always"] = "if-better"
     """`always`: every round's student goes on, as in papers that iterate without a gate."""
-    on_reject: Literal["stop", "continue"] = "continue"
+    on_reject: Literal["stop", "continue", "halve_lr"] = "continue"
+    """After a round that is not let through: end the run, go on alike, or halve the learning rates of
+    the next round. They are whole again after a round that is."""
+    guards: dict[str, Guard] = Field(default_factory=dict)
+    """Name -> suite on which a fall by more than its margin must be ruled out, whatever `promote` says."""
+    noise: bool = False
+    """Examine the current student twice, and say how many answers turn without any training."""
+    spend: Literal["none", "bonferroni"] = "none"
+    """`bonferroni`: alpha is divided by `rounds`, so that looking every round costs nothing."""
+
+    @field_validator("guards")
+    @classmethod
+    def _guards_are_named(cls, guards: dict[str, Guard]) -> dict[str, Guard]:
+        for name in guards:
+            if not re.fullmatch(r"[A-Za-z0-9][\w-]*", name):
+                raise ValueError(
+                    f"a guard's name is part of file names, and '{name}' cannot be; write a word"
+                )
+        return guards
 
     @model_validator(mode="after")
     def _test_fits(self) -> Gate:
@@ -313,6 +342,17 @@ class Gate(Strict):
         if self.metric != "score" and self.test == "wilcoxon":
             raise ValueError("wilcoxon ranks scores; for right and wrong write test: mcnemar or bootstrap")
         return self
+
+
+class CollapseRules(Strict):
+    """When a round's data end the run, before training. Each is off unless it is written."""
+
+    min_distinct: float | None = Field(default=None, gt=0)
+    """Least distinct n-grams (EAD) of the examples."""
+    max_length_drift: float | None = Field(default=None, gt=0)
+    """Most the mean answer length may differ from round 1's, as a share of it."""
+    max_repeated: float | None = Field(default=None, ge=0, le=1)
+    """Largest share of examples that repeat, or nearly, one of an earlier round."""
 
 
 class WarmStart(Strict):
@@ -411,6 +451,8 @@ class FlowFile(Strict):
     """Role -> how it learns, for further roles that a round trains beside the student."""
     evaluate: Evaluate = Evaluate()
     gate: Gate = Gate()
+    collapse: CollapseRules = CollapseRules()
+    """When a round's data are so uniform that the run ends before it trains on them."""
     prices: Prices = Prices()
     budget: Budget = Budget()
     on_error: OnError = "continue"
@@ -418,6 +460,27 @@ class FlowFile(Strict):
     stage: `stop` at the first, `continue` to the end, or `{budget: 5%}`. All are kept as rejections."""
     profiles: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Named overlays of this file, chosen with `--profile NAME`."""
+
+    @property
+    def held_out(self) -> tuple[str, ...]:
+        """Sources of this file that nothing is trained on, the one that must be kept cleanest first."""
+        names = ("test", *(guard.data for guard in self.gate.guards.values()), "profile", "target")
+        return tuple(name for name in dict.fromkeys(names) if name in self.data)
+
+    @field_validator("gate")
+    @classmethod
+    def _guards_have_data(cls, gate: Gate, info: ValidationInfo) -> Gate:
+        sources: dict[str, DataSource] = info.data.get("data") or {}
+        for name, guard in gate.guards.items():
+            if guard.data in ("test", "pool"):
+                raise ValueError(
+                    f"the guard '{name}' watches data.{guard.data}; give it a source of its own under data"
+                )
+            if sources and guard.data not in sources:
+                raise ValueError(f"there is no data.{guard.data}; name one of: {', '.join(sources)}")
+            if sources and sources[guard.data].shape != "questions":
+                raise ValueError(f"data.{guard.data} holds conversations; a guard asks questions")
+        return gate
 
     @field_validator("prices")
     @classmethod

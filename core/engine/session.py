@@ -22,10 +22,7 @@ from synth.journal import Journal
 from synth.progress import Progress
 from synth.records import Question, Rejection, Sample, Seed
 
-__all__ = ["HELD_OUT", "Session"]
-
-HELD_OUT = ("test", "profile", "target")
-"""Sources that nothing is trained on, the one that must be kept cleanest first."""
+__all__ = ["Session"]
 
 
 @dataclass
@@ -52,6 +49,8 @@ class Session:
     def __post_init__(self) -> None:
         self.train = self.flow.train
         """How this round trains."""
+        self.pace = 1.0
+        """Share of the learning rates this round trains with."""
         self.clock = WorkClock(self.journal)
         self.meter = BudgetMeter(self.flow, self.journal, self.clock)
 
@@ -96,14 +95,13 @@ class Session:
             )
         return source
 
-    def read_data(self) -> None:
-        """Read every data source of the flow file now. Raises `DataError`."""
-        for name in self.flow.data:
-            self.questions(name)
+    def read_data(self) -> dict[str, int]:
+        """Read every data source of the flow file now; returns their sizes. Raises `DataError`."""
+        return {name: len(self.questions(name)) for name in self.flow.data}
 
     def _held_out(self, name: str) -> set[str]:
-        """Texts a source must not repeat: those of the sources before it in `HELD_OUT`."""
-        order = [source for source in HELD_OUT if source in self.flow.data]
+        """Texts a source must not repeat: those of the sources before it in `FlowFile.held_out`."""
+        order = self.flow.held_out
         before = order[: order.index(name)] if name in order else order
         return {question.question for source in before for question in self.questions(source)}
 

@@ -81,7 +81,7 @@ def passages_of(params: Params, flow_file: Path, tally: Tally) -> Iterator[Passa
         params.seeds,
         flow_file,
         tally=tally,
-        count=tokenizer_count(Path(params.tokenizer)) if params.tokenizer else None,
+        count=tokenizer_count(params.tokenizer, flow_file) if params.tokenizer else None,
         least=params.least,
         most=params.most,
         near=params.near_duplicates,

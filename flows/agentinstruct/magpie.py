@@ -15,6 +15,7 @@ from synth.data.documents.near import NearDuplicates
 from synth.data.documents.read import token_estimate
 from synth.engine import Context
 from synth.engine.session import Session
+from synth.errors import DataError
 from synth.flows.agentinstruct.params import Params
 from synth.records import Sampling, Seed
 
@@ -60,8 +61,16 @@ def magpie_graph(params: Params) -> Any:
 
 
 async def made_up(session: Session, params: Params) -> list[Passage]:
-    """The turns of all `magpie` sources, without near-duplicates; none where there is no such source."""
+    """The turns of all `magpie` sources, without near-duplicates; none where there is no such source.
+
+    Raises `DataError` for a role that is not there."""
     sources = [source for source in params.seeds if source.source == "magpie"]
+    for source in sources:
+        if source.role not in session.models:
+            raise DataError(
+                f"magpie is to sample from the role {source.role!r}, which nobody plays",
+                f"name one of: {', '.join(session.models)}",
+            )
     seeds = [
         Seed.of(source=source.model_dump(mode="json"), number=number)
         for source in sources

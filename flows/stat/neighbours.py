@@ -6,11 +6,8 @@ they are TF-IDF vectors of words, which see shared words and no meaning.
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
-from zlib import crc32
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
@@ -22,6 +19,7 @@ from synth.engine.session import Session
 from synth.flows.answering import question_seeds
 from synth.records import Question, Sampling, Seed
 from synth.teachers.reward import numbers_of
+from synth.vectors import word_vectors
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,9 +30,6 @@ __all__ = ["embed_graph", "nearest_questions", "word_vectors"]
 ROLE = "embedder"
 BLOCK = 512
 """Failed questions compared with the whole pool at once."""
-WIDTH = 4096
-"""Columns of word vectors: with few words a question, collisions are rare and memory bounded."""
-_WORD = re.compile(r"\w+")
 
 
 class State(TypedDict, total=False):
@@ -88,20 +83,6 @@ async def nearest_questions(
             r.output["id"]: np.asarray(r.output["vector"], dtype=np.float32) for r in results if r.output
         }
     return _nearest([q.id for q in failed if q.id in found], [q.id for q in pool if q.id in found], found, k)
-
-
-def word_vectors(texts: Sequence[str]) -> NDArray[np.float32]:
-    """One TF-IDF vector a text: words and numbers in lower case, hashed to `WIDTH` columns, with a
-    smoothed inverse frequency."""
-    import numpy as np
-
-    counts = [Counter(crc32(word.encode()) % WIDTH for word in _WORD.findall(text.lower())) for text in texts]
-    spread = Counter(column for count in counts for column in count)
-    vectors = np.zeros((len(texts), WIDTH), dtype=np.float32)
-    for row, count in zip(vectors, counts, strict=True):
-        for column, times in count.items():
-            row[column] = times * (np.log((1 + len(texts)) / (1 + spread[column])) + 1)
-    return vectors
 
 
 def _nearest(

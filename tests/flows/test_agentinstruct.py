@@ -133,8 +133,8 @@ async def test_a_second_run_asks_nobody_and_makes_the_same(tmp_path: Path) -> No
     async with playing(tmp_path, seen=asked.append, **READ) as session:
         for seed in session.results("make"):
             session.journal.forget_result("1/make", seed.seed)
-        await session.journal.flush()
         session.journal.set_stage(1, "make", "running", {})
+        await session.journal.flush()
         assert [sample.id for sample in await generate(session)] == first
     assert len(asked) == paid > 0
 

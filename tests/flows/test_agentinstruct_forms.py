@@ -98,6 +98,7 @@ def test_a_faulty_task_is_named(form: str, changed: dict[str, Any], fault: str) 
         ("described", {"answer": "Together 19 boats."}, "19 does not stand"),
         ("cited", {"answer": "At 9.30.", "documents": [1]}, ""),
         ("cited", {"answer": "At 9.30.", "documents": [3]}, "it cites [3]"),
+        ("cited", {"answer": "At 9.30.", "documents": [2]}, "does not cite document 1"),
         ("action", {"action": "type", "element": 2, "value": "Ann"}, ""),
         ("action", {"action": "click", "element": 9}, "no element [9]"),
         ("number", {"value": 1200, "reason": "about two hundred on six boats"}, ""),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 __all__ = ["NearDuplicates"]
 
@@ -27,14 +28,23 @@ class NearDuplicates:
 
     def add(self, text: str) -> bool:
         """Remember a text; whether it is unlike all before it."""
-        from rensa import RMinHash
-
-        words = _WORD.findall(text.casefold())
-        shingles = {" ".join(words[at : at + SHINGLE]) for at in range(max(1, len(words) - SHINGLE + 1))}
-        sketch = RMinHash(num_perm=PERMUTATIONS, seed=42)
-        sketch.update(sorted(shingles))
+        sketch = _sketch(text)
         if self._known.is_duplicate(str(self._count), sketch):
             return False
         self._known.add(str(self._count), sketch)
         self._count += 1
         return True
+
+    def knows(self, text: str) -> bool:
+        """Whether a text resembles one that was added; it is not remembered."""
+        return bool(self._known.is_duplicate("", _sketch(text)))
+
+
+def _sketch(text: str) -> Any:
+    from rensa import RMinHash
+
+    words = _WORD.findall(text.casefold())
+    shingles = {" ".join(words[at : at + SHINGLE]) for at in range(max(1, len(words) - SHINGLE + 1))}
+    sketch = RMinHash(num_perm=PERMUTATIONS, seed=42)
+    sketch.update(sorted(shingles))
+    return sketch

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
+from synth.config.locate import locate
 from synth.data.documents.blocks import blocks_of
 from synth.data.documents.chunk import pack
 from synth.data.documents.files import documents
@@ -77,10 +78,11 @@ def token_estimate(text: str) -> int:
     return -(-len(text.encode()) // 4)
 
 
-def tokenizer_count(path: Path) -> Callable[[str], int]:
+def tokenizer_count(name: str, flow_file: Path) -> Callable[[str], int]:
     """Counts with a tokenizer.json (the file, or the model's folder). Raises `DataError`."""
     from tokenizers import Tokenizer
 
+    path = locate(name, flow_file) or Path(name)
     file = path / "tokenizer.json" if path.is_dir() else path
     try:
         tokenizer = Tokenizer.from_file(str(file))

@@ -169,6 +169,8 @@ class Cited(Open):
         known = range(1, len(draft.documents) + 1)
         if not answer.documents or any(number not in known for number in answer.documents):
             return f"it cites {answer.documents}, and there are documents 1 to {len(draft.documents)}"
+        if text in draft.documents and draft.documents.index(text) + 1 not in answer.documents:
+            return f"it does not cite document {draft.documents.index(text) + 1}, which the question is about"
         return super().wrong(answer, draft, text)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from synth.data.documents import DocumentSource, Passage, Tally, passages
 from synth.data.documents.near import NearDuplicates
+from synth.data.documents.read import tokenizer_count
 from synth.errors import DataError
 
 NAMES = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau"
@@ -173,6 +174,21 @@ def test_rows_of_a_jsonl_file_are_documents(tmp_path: Path) -> None:
     assert next(stream).licence == "MIT"
     with pytest.raises(DataError, match=r"rows.jsonl:2: no text in the field 'body'"):
         next(stream)
+
+
+def test_a_tokenizer_counts_where_one_is_named(tmp_path: Path) -> None:
+    """The student's own tokens, instead of four bytes each."""
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.pre_tokenizers import Whitespace
+
+    tokenizer = Tokenizer(WordLevel({"<unk>": 0}, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = Whitespace()
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    count = tokenizer_count("tokenizer.json", tmp_path / "flow.yaml")
+    assert count("one two three") == 3
+    with pytest.raises(DataError, match="is not a tokenizer"):
+        tokenizer_count("none.json", tmp_path / "flow.yaml")
 
 
 def test_a_folder_that_is_not_there_is_a_clear_message(tmp_path: Path) -> None:
