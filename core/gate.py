@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from synth.config.flowfile import Gate
 from synth.errors import SynthError
@@ -111,7 +111,7 @@ class Decision(Change):
     """The verifier's own number, where it says more than right or wrong."""
     families: list[FamilyChange]
     """In the order of their names."""
-    guards: list[GuardChange] = []
+    guards: list[GuardChange] = Field(default_factory=list)
     noise: Noise | None = None
     looks: int = 1
     """Rounds that share the flow file's alpha; `alpha` is this round's part."""

@@ -22,7 +22,7 @@ from synth.students.job import TrainJob, TrainResult, write_file
 from synth.students.log import LogTail
 from synth.students.scratch import scratch_job
 
-__all__ = ["build_scratch", "train"]
+__all__ = ["build_scratch", "merge", "train"]
 
 OnProgress = Callable[[dict[str, Any]], None]
 POLL = 0.2
@@ -64,6 +64,11 @@ async def build_scratch(
 ) -> TrainResult:
     """Make and train the tiny student on rows of prompt and completion; `output` is a model folder."""
     return await _run("synth.students.scratch", scratch_job(spec, data, output, work), on_progress)
+
+
+async def merge(job: TrainJob) -> TrainResult:
+    """The job's adapter merged into its base model, in `job.output`. Raises `TrainError`."""
+    return await _run("synth.students.merge", job, None)
 
 
 async def _run(module: str, job: TrainJob, on_progress: OnProgress | None) -> TrainResult:

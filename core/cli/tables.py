@@ -62,8 +62,8 @@ def _collapse(found: Collapse) -> str:
     """How varied the data are, in words."""
     inflation = "".join(f"; {name} {rise:+.2g}" for name, rise in found.inflation.items())
     return (
-        f"variety: distinct {found.distinct:.3g}, Vendi {found.vendi:.3g}, answers of {found.length:.3g} words "
-        f"({found.length_drift:+.0%}), similar {percent(found.similar)}, "
+        f"variety: distinct {found.distinct:.3g}, Vendi {found.vendi:.3g}, "
+        f"answers of {found.length:.3g} words ({found.length_drift:+.0%}), similar {percent(found.similar)}, "
         f"of earlier rounds {percent(found.repeated)}{inflation}"
     )
 

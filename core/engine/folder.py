@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 import time
@@ -16,6 +15,7 @@ import yaml
 from pydantic import BaseModel
 
 from synth.differences import differences
+from synth.engine.lock import take_lock
 from synth.errors import RunError
 
 __all__ = ["RunFolder", "lesson_folders"]
@@ -49,7 +49,7 @@ class RunFolder:
         """Make the folder and take its lock. Raises `RunError` if another process has it."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            self._take_lock()
+            self._lock = take_lock(self.path / "run.lock", f"the run {self.path}")
         except OSError as error:
             raise RunError(
                 f"the run folder {self.path} cannot be used: {error.strerror or error}",
@@ -109,21 +109,6 @@ class RunFolder:
                 count += 1
         part.replace(path)
         return count
-
-    def _take_lock(self) -> None:
-        path = self.path / "run.lock"
-        self._lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = os.read(self._lock, 200).decode("utf-8", "replace").strip() or "another process"
-            self.close()
-            raise RunError(
-                f"the run {self.path} is being worked on by {holder}",
-                "wait for it to end, or stop it; two processes never share a run",
-            ) from error
-        os.ftruncate(self._lock, 0)
-        os.pwrite(self._lock, f"process {os.getpid()} on {os.uname().nodename}\n".encode(), 0)
 
     def _empty(self) -> None:
         for entry in self.path.iterdir():

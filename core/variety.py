@@ -1,0 +1,51 @@
+"""How varied a set of texts is: distinct n-grams, and the effective number of texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from synth.vectors import word_vectors
+
+__all__ = ["distinct", "vendi"]
+
+LONGEST = 5
+"""N-grams of 1 to so many tokens are counted."""
+
+
+def distinct(texts: Sequence[str], tokenizer: Path) -> float:
+    """Expectation-adjusted distinct n-grams (EAD, arXiv 2202.13587), the mean over n = 1 to 5.
+
+    Unique n-grams over those expected if all of a vocabulary of V tokens were equally likely,
+    V (1 - (1 - 1/V)^C) of C. Unlike plain distinct-n it hardly falls with the length of the texts.
+    It is no share: there are more n-grams than tokens. 0 for texts without a token.
+    """
+    from tokenizers import Tokenizer
+
+    words = Tokenizer.from_file(str(tokenizer))
+    size = max(2, words.get_vocab_size())
+    coded = [encoding.ids for encoding in words.encode_batch(list(texts), add_special_tokens=False)]
+    found = []
+    for n in range(1, LONGEST + 1):
+        grams = [tuple(ids[at : at + n]) for ids in coded for at in range(len(ids) - n + 1)]
+        if grams:
+            found.append(len(set(grams)) / (size * (1 - (1 - 1 / size) ** len(grams))))
+    return sum(found) / len(found) if found else 0.0
+
+
+def vendi(texts: Sequence[str]) -> float:
+    """The Vendi score (arXiv 2210.02410): exponential of the entropy of the eigenvalues of the texts'
+    cosine similarities over their number. 1 for texts all the same, their number for texts without
+    a word in common.
+
+    Similarity is of TF-IDF vectors of hashed words, so texts that say the same in other words count
+    as different.
+    """
+    import numpy as np
+
+    rows = word_vectors(texts)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    rows = rows / np.where(lengths > 0, lengths, 1)
+    values = np.linalg.eigvalsh((rows @ rows.T).astype(np.float64) / len(texts))
+    values = values[values > 1e-12] / values[values > 1e-12].sum()
+    return float(np.exp(-(values * np.log(values)).sum()))

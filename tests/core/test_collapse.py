@@ -1,0 +1,86 @@
+"""The collapse watch sees repetition, narrowing, growth and kinder judges, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers
+
+from synth.collapse import Collapse, measure
+from synth.config import CollapseRules
+from synth.records import Sample, Verdict
+from synth.variety import distinct, vendi
+
+WORDS = [f"w{n}" for n in range(500)]
+
+
+@pytest.fixture
+def tokenizer(tmp_path: Path) -> Path:
+    """Words as tokens."""
+    words = Tokenizer(models.WordLevel({word: n for n, word in enumerate(["?", *WORDS])}, unk_token="?"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    words.save(str(tmp_path / "tokenizer.json"))
+    return tmp_path / "tokenizer.json"
+
+
+def sample(text: str, score: float = 0.5, asked: str = "q") -> Sample:
+    facts = {"seed_id": "s", "flow": "f", "arm": "a", "round": 1}
+    verdicts = (Verdict(by="judge", name="value", value=score), Verdict(by="judge", name="met", value=True))
+    return Sample.sft([{"role": "user", "content": asked}], text, verdicts=verdicts, **facts)
+
+
+def windows(begin: int, number: int, size: int = 20) -> list[str]:
+    return [" ".join(WORDS[at : at + size]) for at in range(begin, begin + number * size, size)]
+
+
+def write(path: Path, samples: Sequence[Sample]) -> Path:
+    path.write_text("".join(f"{one.model_dump_json()}\n" for one in samples))
+    return path
+
+
+def test_distinct_is_the_published_formula(tokenizer: Path) -> None:
+    """Of `a b a` over a vocabulary of V: 2 unigrams of 3, 2 bigrams of 2, 1 trigram of 1."""
+    size = 501
+
+    def share(unique: int, total: int) -> float:
+        return unique / (size * (1 - (1 - 1 / size) ** total))
+
+    expected = (share(2, 3) + share(2, 2) + share(1, 1)) / 3
+    assert distinct(["w0 w1 w0"], tokenizer) == pytest.approx(expected)
+    assert distinct(windows(0, 10), tokenizer) > 3 * distinct([windows(0, 1)[0]] * 10, tokenizer)
+    assert distinct([""], tokenizer) == 0
+
+
+def test_vendi_counts_different_texts() -> None:
+    """One for texts all the same, their number for texts without a word in common."""
+    assert vendi(["a b c"] * 5) == pytest.approx(1)
+    assert vendi(["a", "b", "c", "d"]) == pytest.approx(4)
+    assert 1 < vendi(["a b", "a c", "a d"]) < 3
+
+
+def test_a_round_is_held_against_the_first(tokenizer: Path, tmp_path: Path) -> None:
+    """Repeats word for word and nearly, growth in length, and a mean score that rose, bools left out."""
+    texts = windows(0, 10)
+    first = [sample(text, 0.5) for text in texts]
+    one = measure(first, earlier=[], first=None, tokenizer=tokenizer)
+    assert (one.repeated, one.similar, one.length, one.length_drift) == (0, 0, 20, 0)
+    assert (one.scores, one.inflation) == ({"judge: value": 0.5}, {})
+    nearly = [f"{text} w499" for text in texts[:3]]
+    new = windows(250, 4, size=40)
+    later = [sample(text, 0.75) for text in (texts[9], *nearly, *new)]
+    two = measure(later, earlier=[write(tmp_path / "s", first)], first=one, tokenizer=tokenizer)
+    assert (two.repeated, two.repeated_exactly) == (0.5, 0.125)
+    assert two.length_drift == pytest.approx((20 + 3 * 21 + 4 * 40) / 8 / 20 - 1)
+    assert two.inflation == {"judge: value": 0.25}
+    assert one.distinct_within is not None, "all answers are to one prompt"
+
+
+def test_rules_say_what_is_beyond_them() -> None:
+    """None is on by itself; each is told with its figure and limit, drift both ways."""
+    found = Collapse(examples=10, distinct=0.5, vendi=3, length=8, length_drift=-0.4, similar=0, repeated=0.3)
+    assert list(found.broken(CollapseRules())) == []
+    rules = CollapseRules(min_distinct=0.6, max_length_drift=0.3, max_repeated=0.2)
+    told = list(found.broken(rules))
+    assert [word in text for word, text in zip(("0.5", "-40%", "30%"), told, strict=True)] == [True] * 3
