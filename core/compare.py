@@ -83,6 +83,9 @@ class _Read:
     result: RunResult
     after: list[Judged]
     key: str
+    """Hash of the settings without seeds: the arm."""
+    twin: str
+    """Hash of the settings with seeds."""
     verifier: str
 
 
@@ -114,7 +117,7 @@ def compare(folders: Sequence[Path], metric: Metric | None = None, number: int |
         items=reads[0].result.change.n,
         runs=[one.result for one in reads],
         arms=arms,
-        warnings=_warnings(arms),
+        warnings=[*_twins(reads), *_warnings(arms)],
     )
 
 
@@ -149,7 +152,8 @@ def _read(folder: Path, flow: Mapping[str, Any], metric: Metric, wanted: int | N
         promoted=gate.decision == "promote" if gate else None,
     )
     verifier = str((flow.get("evaluate") or {}).get("verifier", "answer"))
-    return _Read(result, after, content_id(_settings(flow)), verifier)
+    settings = _settings(flow)
+    return _Read(result, after, content_id(_seedless(settings)), content_id(settings), verifier)
 
 
 def _round(folder: Path, wanted: int | None) -> int:
@@ -184,9 +188,9 @@ def _tokens(folder: Path, last: int) -> int | None:
 
 
 def _settings(flow: Mapping[str, Any]) -> Any:
-    """A flow file without its seeds and what else does not make it another arm."""
+    """A flow file without what makes no difference to the student."""
     kept = {key: value for key, value in flow.items() if key not in CHANCE}
-    return _seedless(kept | {"budget": (flow.get("budget") or {}).get("train_tokens")})
+    return kept | {"budget": (flow.get("budget") or {}).get("train_tokens")}
 
 
 def _seedless(value: Any) -> Any:
@@ -270,6 +274,18 @@ def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
+def _twins(reads: Sequence[_Read]) -> list[str]:
+    """Runs with the same settings and the same seeds, which are no second look at chance."""
+    groups: dict[str, list[str]] = {}
+    for read in reads:
+        groups.setdefault(read.twin, []).append(str(read.result.folder))
+    return [
+        f"{' and '.join(group)} have the same settings and seeds: one of them says all"
+        for group in groups.values()
+        if len(group) > 1
+    ]
+
+
 def _warnings(arms: Sequence[Arm]) -> list[str]:
     trained = [arm for arm in arms if not arm.arm.startswith(NO_TRAINING)]
     unknown = [arm.arm for arm in trained if arm.train_tokens is None]
@@ -282,6 +298,8 @@ def _warnings(arms: Sequence[Arm]) -> list[str]:
                 f"not at equal size: {most} trained on {known[most]:,.0f} tokens, {least} on "
                 f"{known[least]:,.0f}; set the same budget.train_tokens for all arms"
             )
+    if len(arms) == 1:
+        found.append("these runs differ in nothing but seeds: there is no other arm to compare with")
     few = [arm for arm in arms if 1 < len(arm.runs) < 5]
     if few:
         found.append("fewer than five seeds an arm: intervals over seeds are too narrow")

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Literal
@@ -58,8 +59,9 @@ class Finding(BaseModel):
 def look(depth: Depth = "import", seconds: float = 300.0) -> Iterator[Finding]:
     """All findings, as they come. vLLM is only looked for (`quick`), imported in a process of its
     own, or started with the smallest model that is here (`serve`); it may take so many `seconds`."""
-    checks: tuple[Callable[[], Finding], ...] = (_python, _cores, _memory, _gpu, *_disks(), _files, _ports)
-    for check in (*checks, *(lambda name=name: _package(name) for name in PACKAGES), _token, _models):
+    checks: list[Callable[[], Finding]] = [_python, _cores, _memory, _gpu, *_disks(), _files, _ports]
+    checks += [partial(_package, name) for name in PACKAGES]
+    for check in (*checks, _token, _models):
         yield check()
     installed = _vllm()
     yield installed
@@ -137,7 +139,7 @@ def _disks() -> list[Callable[[], Finding]]:
         "disk of models": (cache_root(), "free some space, or set SYNTH_CACHE to a folder elsewhere"),
         "disk of the hub": (Path(home).expanduser(), "free some space, or set HF_HOME to a folder elsewhere"),
     }
-    return [lambda name=name, where=where: _disk(name, *where) for name, where in places.items()]
+    return [partial(_disk, name, *where) for name, where in places.items()]
 
 
 def _disk(name: str, place: Path, cure: str) -> Finding:

@@ -11,6 +11,7 @@ from pydantic import Field
 from synth.config import Loaded
 from synth.engine.flow import FlowParams
 from synth.engine.folder import RunFolder
+from synth.errors import DataError, ServerError, SynthError
 from synth.explain import Step, journal_steps, open_journals, steps
 from synth.flows import load_flow_module
 from synth.journal import Journal
@@ -57,12 +58,20 @@ async def preview(loaded: Loaded, wanted: int, progress: Progress) -> Preview:
         try:
             team = await make_team(loaded, journal, folder, progress)
             try:
-                await team.start()
+                await _start(team)
                 return await _preview(loaded, wanted, progress, team, folder, journal)
             finally:
                 await team.aclose()
         finally:
             journal.close()
+
+
+async def _start(team: Team) -> None:
+    """Start the models; their logs go with the temporary folder."""
+    try:
+        await team.start()
+    except ServerError as error:
+        raise ServerError(error.what, "synth run keeps the whole log in the run's folder") from error
 
 
 async def _preview(
@@ -71,7 +80,13 @@ async def _preview(
     """From few seeds to more until enough samples are there; calls made before are not made again."""
     for times in WIDER:
         seeds = wanted * times
-        samples, drops = await _attempt(loaded, seeds, progress, team, folder / str(times))
+        try:
+            samples, drops = await _attempt(loaded, seeds, progress, team, folder / str(times))
+        except SynthError as error:
+            # Some flows cannot go on from next to nothing; a model that fails is another matter.
+            if type(error) not in (SynthError, DataError) or times == WIDER[-1]:
+                raise
+            samples, drops = [], Counter()
         if len(samples) >= wanted:
             break
         progress.log(f"{len(samples)} samples from {seeds} seeds a stage")

@@ -160,14 +160,27 @@ def _whole_round(stages: list[StagePlan], survey: Survey) -> list[StagePlan]:
     train = StagePlan("train", 0, learns=data * flow.train.epochs, why=why)
     if "test" not in survey.questions:
         return [*stages, train]
-    before, after = (_exam(name, survey, flow.evaluate) for name in ("exam-before", "exam-after"))
-    return [before, *stages, train, after]
+    before, after = _exams(survey, flow, "before"), _exams(survey, flow, "after")
+    if flow.gate.noise:
+        before.insert(1, _exam("exam-again", survey, flow.evaluate, first_only=True))
+    return [*before, *stages, train, *after]
 
 
-def _exam(name: str, survey: Survey, settings: Evaluate) -> StagePlan:
-    """Each held-out question once. A round's exam before is the last one's after, or its own again."""
-    questions = survey.questions["test"]
+def _exams(survey: Survey, flow: FlowFile, when: str) -> list[StagePlan]:
+    """The exam and the guard suites. What a round asks before, the last one asked after, or it before."""
+    sources = {"": "test"} | {f"guard-{name}-": guard.data for name, guard in flow.gate.guards.items()}
+    return [
+        _exam(f"exam-{name}{when}", survey, flow.evaluate, source, first_only=when == "before")
+        for name, source in sources.items()
+    ]
+
+
+def _exam(
+    name: str, survey: Survey, settings: Evaluate, source: str = "test", *, first_only: bool
+) -> StagePlan:
+    """Each held-out question of a source once."""
+    questions = survey.questions[source]
     prompt = mean_prompt([question_messages(question.question, settings) for question in questions])
-    why = f"{len(questions)} test questions"
+    why = f"{len(questions)} {source} questions"
     agent = AgentPlan("answer", "student", len(questions), why, settings.max_tokens, prompt)
-    return StagePlan(name, len(questions), (agent,), like="exam-before", first_only=name == "exam-before")
+    return StagePlan(name, len(questions), (agent,), like="exam-before", first_only=first_only)

@@ -59,7 +59,7 @@ async def run(
     """
     folder.open(fresh)
     try:
-        folder.settle(loaded.resolved())
+        folder.settle(loaded.resolved(), loaded.completed)
         journal = Journal(folder.journal)
         try:
             return await _noted(loaded, folder, journal, progress, replay)
@@ -181,8 +181,8 @@ async def _round(
     write_plan(session, champions)
     before = await exam(session, "before")
     if session.params.arm == NO_TRAINING:
-        again = await exam(session, "after", sample=1)
-        return _noted_gate(session, untrained_decision(session, before, again)), {}
+        anew = await exam(session, "after", sample=1)
+        return _noted_gate(session, untrained_decision(session, before, anew)), {}
     again = await exam(session, "again", sample=1) if session.flow.gate.noise else None
     guards = await guard_exams(session, "before")
     curated = await make_data(session, flow, team)

@@ -68,10 +68,12 @@ async def build_scratch(
 
 async def merge(job: TrainJob) -> TrainResult:
     """The job's adapter merged into its base model, in `job.output`. Raises `TrainError`."""
-    return await _run("synth.students.merge", job, None)
+    return await _run("synth.students.merge", job, None, alone=True)
 
 
-async def _run(module: str, job: TrainJob, on_progress: OnProgress | None) -> TrainResult:
+async def _run(
+    module: str, job: TrainJob, on_progress: OnProgress | None, alone: bool = False
+) -> TrainResult:
     if done := job.finished():
         return done
     try:
@@ -84,7 +86,7 @@ async def _run(module: str, job: TrainJob, on_progress: OnProgress | None) -> Tr
             "make the folder writable, with space left on its disk",
         ) from error
     tail = LogTail(job.log)
-    process = await _start(_command(module, job.file), job.printed)
+    process = await _start(_command(module, job.file, alone), job.printed)
     ended = asyncio.create_task(process.wait())
     try:
         while not ended.done():
@@ -99,9 +101,9 @@ async def _run(module: str, job: TrainJob, on_progress: OnProgress | None) -> Tr
     return TrainResult.model_validate_json(job.report.read_bytes())
 
 
-def _command(module: str, file: Path) -> list[str]:
-    """One process, or with several GPUs one for each, under accelerate."""
-    gpus = _gpus()
+def _command(module: str, file: Path, alone: bool = False) -> list[str]:
+    """One process, or with several GPUs one for each, under accelerate, unless it works `alone`."""
+    gpus = 1 if alone else _gpus()
     if gpus < 2:
         return [sys.executable, "-m", module, str(file)]
     options = f"--num_machines 1 --num_processes {gpus} --mixed_precision bf16 --dynamo_backend no"

@@ -1,7 +1,8 @@
-"""`synth check`: is this flow file fit to run?"""
+"""`synth check`: is this flow file, or this night file, fit to run?"""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -16,12 +17,34 @@ from synth.cli.flowfiles import load
 def command(flow: Path, overrides: tuple[str, ...], profile: str | None) -> None:
     """Check FLOW: keys, types, data files, models and programs. Starts nothing.
 
+    Of the file of a night (docs/nightly.md) all its flows are checked.
+
     \b
     synth check flows/stat.yaml
     synth check flows/stat.yaml --profile gpu
     """
+    if not overrides and not profile and _is_night(flow):
+        _check_night(flow)
+        return
     loaded = load(flow, overrides, profile)
     roles = ", ".join(
         f"{role}: {spec.program or spec.base_url or spec.model}" for role, spec in loaded.flow.models.items()
     )
     click.echo(f"{flow}: ready to run ({loaded.flow.flow}; {roles})")
+
+
+def _is_night(path: Path) -> bool:
+    """Whether the file has the key that only the file of a night has."""
+    try:
+        return re.search(r"^flows\s*:", path.read_text(encoding="utf-8"), re.MULTILINE) is not None
+    except (OSError, ValueError):
+        return False
+
+
+def _check_night(path: Path) -> None:
+    from synth.nightly import read_flow, read_night
+
+    night = read_night(path)
+    for turn in night.flows:
+        read_flow(night, path, turn, load)
+    click.echo(f"{path}: ready to run (a night of {', '.join(turn.flow for turn in night.flows)})")

@@ -10,7 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from synth.config import Loaded
-    from synth.exam import Exam
+    from synth.examine import Exam
     from synth.progress import Progress
 
 
@@ -81,7 +81,7 @@ async def _examine(
     target: Path | None,
     progress: Progress,
 ) -> Exam:
-    from synth.exam import examine, slug
+    from synth.examine import examine, slug
     from synth.examinee import examinee
 
     who = await examinee(*named)

@@ -6,7 +6,7 @@ Every problem is found before one is raised, each with its place, its key and a 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -51,6 +51,17 @@ class Loaded:
         data = self.flow.model_dump(mode="json", by_alias=True, exclude={"profiles"})
         if self.params is not None:
             data["with"] = self.params.model_dump(mode="json", by_alias=True)
+        return data
+
+    def completed(self, earlier: Mapping[str, Any]) -> dict[str, Any]:
+        """What `resolved` gave in an earlier version, with the settings that came since at their defaults."""
+        try:
+            data = FlowFile.model_validate(earlier).model_dump(mode="json", by_alias=True, exclude={"profiles"})
+            if self.params is not None:
+                params = type(self.params).model_validate(earlier.get("with") or {})
+                data["with"] = params.model_dump(mode="json", by_alias=True)
+        except ValidationError:
+            return dict(earlier)
         return data
 
     def problem(self, key: str | KeyPath, message: str, cure: str = "") -> Problem:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +64,17 @@ class RunFolder:
             os.close(self._lock)
             self._lock = None
 
-    def settle(self, resolved: Mapping[str, Any]) -> None:
-        """Write the resolved flow file, or check that it is the one this run was begun with."""
+    def settle(
+        self,
+        resolved: Mapping[str, Any],
+        completed: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda earlier: earlier,
+    ) -> None:
+        """Write the resolved flow file, or check that it is the one this run was begun with.
+
+        `completed` adds to an earlier version's what has come since. Raises `RunError`.
+        """
         if self.flow.exists():
-            before = yaml.safe_load(self.flow.read_text(encoding="utf-8"))
+            before = completed(yaml.safe_load(self.flow.read_text(encoding="utf-8")))
             changed = list(differences(_binding(before), _binding(resolved)))
             if changed:
                 raise RunError(

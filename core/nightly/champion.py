@@ -77,7 +77,9 @@ async def crown(home: Path, run: Path, champion: Champion) -> None:
         part = folder.with_name(f".{folder.name}.part")
         shutil.rmtree(part, ignore_errors=True)
         if (student / "adapter_config.json").is_file():
-            await merge(_merging(student, part))
+            job = _merging(student, part)
+            await merge(job)
+            shutil.rmtree(job.work, ignore_errors=True)
         else:
             shutil.copytree(student, part, copy_function=_link)
         part.rename(folder)

@@ -8,32 +8,33 @@ from pathlib import Path
 
 from synth.nightly.champion import current
 from synth.nightly.file import Keep
-from synth.nightly.state import nights
+from synth.nightly.state import Night, nights
 
 __all__ = ["prune"]
 
 DAY = 86_400.0
 
 
-def prune(home: Path, keep: Keep, now: float | None = None) -> list[str]:
+def prune(home: Path, keep: Keep, ended: str = "", now: float | None = None) -> list[str]:
     """Delete what the policy does not keep; returns what was deleted, in words.
 
-    The current champion always stays, and so does the champion an unfinished night began from.
+    The current champion always stays, and all that the last night needs, unless it is finished or
+    `ended`, which is the name of a night about to be.
     """
     now = time.time() if now is None else now
-    said = _champions(home, keep.champions)
-    for night in nights(home):
-        if night.finished is not None and now - night.started > keep.days * DAY:
+    every = nights(home)
+    last = every[-1] if every and every[-1].finished is None and every[-1].name != ended else None
+    said = _champions(home, keep.champions, last)
+    for night in every:
+        if night != last and now - night.started > keep.days * DAY:
             said += [f"weights of {path.relative_to(home)}" for path in _weights(home / night.name)]
     return said
 
 
-def _champions(home: Path, most: int) -> list[str]:
+def _champions(home: Path, most: int, last: Night | None) -> list[str]:
     champion = current(home)
     needed = {champion.name} if champion else set()
-    for night in nights(home):
-        if night.finished is None:
-            needed |= {played.start for played in night.flows if played.start}
+    needed |= {played.start for played in last.flows if played.start} if last else set()
     folders = [path for path in (home / "champion").glob("[0-9]*") if path.is_dir()]
     folders = sorted(path for path in folders if path.name not in needed)
     old = folders[: max(0, len(folders) - (most - 1))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,19 +77,29 @@ def budget(limits: Limits, others: Spent, own: Budget) -> Budget:
     )
 
 
-async def within(work: Coroutine[Any, Any, None], limits: Limits, spent: Spent, home: Path) -> None:
+async def within(
+    work: Coroutine[Any, Any, object], limits: Limits, home: Path, worked: Callable[[float], float]
+) -> None:
     """Do the work, and end it where time or disk run out. Raises `BudgetExceeded` for that.
 
     The run itself stops at a clean point when its hours are over; this is for what does not.
+    `worked` is told the seconds since it was told last, and says how many the night has taken.
     """
     task = asyncio.ensure_future(work)
-    begun = time.monotonic()
+    last = time.monotonic()
+
+    def elapsed() -> float:
+        nonlocal last
+        since, last = time.monotonic() - last, time.monotonic()
+        return worked(since)
+
     try:
         while not (await asyncio.wait({task}, timeout=LOOK))[0]:
-            over = _overdue(limits, spent.seconds + time.monotonic() - begun) or _disk(limits, home)
+            over = _overdue(limits, elapsed()) or _disk(limits, home)
             if over:
                 raise BudgetExceeded(f"the night ends: {over}", "raise the night's limits")
     finally:
+        elapsed()
         if not task.done():
             task.cancel()
             await asyncio.wait({task})

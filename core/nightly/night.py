@@ -19,7 +19,7 @@ from synth.nightly.champion import Champion, crown, current, decisions, weights_
 from synth.nightly.file import NightFile, Turn
 from synth.nightly.flows import Load, read_flow
 from synth.nightly.keep import prune
-from synth.nightly.limits import budget, reached, spent_by, within
+from synth.nightly.limits import Spent, budget, reached, spent_by, within
 from synth.nightly.reference import below_the_best, remember
 from synth.nightly.state import Played, begin
 from synth.nightly.summary import Summary, send, summarize_night, write_summary
@@ -71,13 +71,14 @@ class _Night:
         self._prune()
         for index, turn in enumerate(self.file.flows):
             await self._turn(index, turn)
-        self.night = self.night.model_copy(update={"finished": time.time()})
-        self._prune()
+        self._prune(self.night.name)
         champion = current(self.home)
-        summary = summarize_night(self.night, self.home, spent_by(self.runs), champion)
+        summary = summarize_night(self.night, self.home, self._spent(), champion)
         write_summary(summary, self.home)
         if self.file.webhook and (fault := await send(summary, self.file.webhook)):
             self.progress.log(fault)
+        self.night = self.night.model_copy(update={"finished": time.time()})
+        self.night.write(self.home)
         return summary
 
     async def _turn(self, index: int, turn: Turn) -> None:
@@ -88,7 +89,7 @@ class _Night:
         later = self.night.number
         loaded = read_flow(self.file, self.path, turn, self.load, student=student, later=later)
         folder = self.home / played.run
-        full = reached(self.file.limits, spent_by(self.runs), self.home)
+        full = reached(self.file.limits, self._spent(), self.home)
         if played.state == "waiting" and full:
             self._set(index, state="budget", reason=f"not begun: {full}")
             return
@@ -101,12 +102,14 @@ class _Night:
 
     async def _play(self, index: int, loaded: Loaded, folder: Path) -> None:
         """The run of one flow, within what is left. However it ends, the night knows."""
-        left = budget(self.file.limits, spent_by(self.runs), loaded.flow.budget)
+        own = spent_by([(folder, loaded)])
+        others = dataclasses.replace(self._spent(), seconds=self.night.seconds - own.seconds)
+        left = budget(self.file.limits, others, loaded.flow.budget)
         limited = dataclasses.replace(loaded, flow=loaded.flow.model_copy(update={"budget": left}))
         self.progress.log(f"{folder.name}: begins from {self.night.flows[index].start or 'its own student'}")
-        spent = spent_by([*self.runs, (folder, loaded)])
+        work = run(limited, RunFolder(folder), self.progress)
         try:
-            await within(run(limited, RunFolder(folder), self.progress), self.file.limits, spent, self.home)
+            await within(work, self.file.limits, self.home, self._worked)
             self._set(index, state="ran")
         except BudgetExceeded as error:
             self._set(index, state="ran", ended="budget", reason=error.what)
@@ -153,8 +156,17 @@ class _Night:
         champion = current(self.home)
         return champion.name if champion else None
 
-    def _prune(self) -> None:
-        notes = [f"deleted: {what}" for what in prune(self.home, self.file.keep)]
+    def _spent(self) -> Spent:
+        """Tokens and money of the runs that have ended, and the night's own time."""
+        return dataclasses.replace(spent_by(self.runs), seconds=self.night.seconds)
+
+    def _worked(self, seconds: float) -> float:
+        self.night = self.night.model_copy(update={"seconds": self.night.seconds + seconds})
+        self.night.write(self.home)
+        return self.night.seconds
+
+    def _prune(self, ended: str = "") -> None:
+        notes = [f"deleted: {what}" for what in prune(self.home, self.file.keep, ended)]
         for note in notes:
             self.progress.log(note)
         self.night = self.night.model_copy(update={"notes": [*self.night.notes, *notes]})

@@ -42,6 +42,8 @@ class Night(Part):
     """From 0. It is added to the flows' seeds, so that no night is the last one's copy."""
     started: float
     finished: float | None = None
+    seconds: float = 0.0
+    """Of work, over all starts."""
     flows: list[Played]
     notes: list[str] = Field(default_factory=list)
 

@@ -21,11 +21,8 @@ ITEMS = 120
 
 
 def judged(right: set[int], items: int = ITEMS) -> list[Judged]:
-    return [
-        Judged(id=f"i{i}", family="f", question="q", answer="a", response="r", extracted="", correct=i in right,
-               strict=False)
-        for i in range(items)
-    ]  # fmt: skip
+    said = {"family": "f", "question": "q", "answer": "a", "response": "r", "extracted": "", "strict": False}
+    return [Judged.model_validate({"id": f"i{i}", "correct": i in right, **said}) for i in range(items)]
 
 
 def made(folder: Path, right: set[int], *, arm: str, seed: int = 0, tokens: int = 1000, **rest: Any) -> Path:
@@ -119,6 +116,8 @@ def test_the_command_prints_a_table_and_json(run: Run, tmp_path: Path) -> None:
         assert part in out
     code, out, _ = run("compare", first, second, "--json")
     assert json.loads(out)["arms"][1]["against_first"]["lost"] == 30
+    code, out, _ = run("compare", first, first)
+    assert (code, "same settings and seeds" in out, "no other arm" in out) == (0, True, True)
     code, _, err = run("compare", first)
     assert (code, "at least two runs" in err) == (2, True)
     code, _, err = run("compare", first, tmp_path / "none")

@@ -158,7 +158,7 @@ class Hub:
 
 
 def test_push_sends_the_export(run: Run, examples: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Private unless asked otherwise; a dry run sends nothing; a bad name is refused before the hub is asked."""
+    """Private unless asked otherwise; a dry run sends nothing; a bad name is refused first."""
     monkeypatch.setattr("huggingface_hub.HfApi", Hub)
     Hub.asked = []
     code, out, _ = run("push", examples, "hub:me/data", "--dry-run")
