@@ -56,7 +56,9 @@ class Loaded:
     def completed(self, earlier: Mapping[str, Any]) -> dict[str, Any]:
         """What `resolved` gave in an earlier version, with the settings that came since at their defaults."""
         try:
-            data = FlowFile.model_validate(earlier).model_dump(mode="json", by_alias=True, exclude={"profiles"})
+            data = FlowFile.model_validate(earlier).model_dump(
+                mode="json", by_alias=True, exclude={"profiles"}
+            )
             if self.params is not None:
                 params = type(self.params).model_validate(earlier.get("with") or {})
                 data["with"] = params.model_dump(mode="json", by_alias=True)

@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from synth.cli.main import COMMANDS, main
+from synth.cli.main import COMMANDS
 from synth.engine.folder import RunFolder
+from tests.support.command import Run
 
 ROOT = Path(__file__).parents[2]
-Run = Callable[..., tuple[int, str, str]]
 
 FLOW = """
 flow: stat
@@ -26,23 +25,6 @@ data:
   profile: {source: tasks, families: [addition], size: 4, seed: 2}
   pool: {source: tasks, families: [addition], size: 4, seed: 3}
 """
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Call the command in this process: exit code, standard output, standard error."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        code = 0
-        try:
-            main(arguments)
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        out, err = capsys.readouterr()
-        assert "Traceback" not in out + err
-        return code, out, err
-
-    return call
 
 
 @pytest.fixture

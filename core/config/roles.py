@@ -1,0 +1,120 @@
+"""Who plays a role: a model served locally, an endpoint, or a program."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator, model_validator
+
+from synth.config.strict import Strict
+
+__all__ = ["ModelSpec", "Scratch", "ServerOptions"]
+
+
+class Scratch(Strict):
+    """A small model trained from nothing on the run's own task families."""
+
+    scratch: Literal["tiny"]
+    """`tiny`: about 0.4 million parameters, bytes as tokens."""
+    seed: int = 0
+    """Seed of its initial weights and of its base training data."""
+    steps: int = Field(default=300, gt=0)
+    """Optimiser steps of its base training."""
+
+
+class ServerOptions(Strict):
+    """How a locally served model is started; what is left out is chosen for the machine."""
+
+    port: int | None = Field(default=None, ge=1, le=65535)
+    """Fixed port; by default a free one is taken."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """`auto`: float32 on a CPU, bfloat16 on a GPU."""
+    max_model_len: int | None = Field(default=None, gt=0)
+    """Longest prompt plus answer in tokens; by default the model's own limit, at most 2048 on a CPU."""
+    gpu_memory_utilization: float = Field(default=0.9, gt=0, le=1)
+    """Share of the GPU's memory the server may take."""
+    kv_cache_gib: int = Field(default=2, gt=0)
+    """Memory for the KV cache on a CPU, in GiB."""
+    tensor_parallel_size: int = Field(default=1, gt=0)
+    args: tuple[str, ...] = ()
+    """Further arguments passed to the server as they are."""
+
+    @field_validator("args")
+    @classmethod
+    def _no_key(cls, args: tuple[str, ...]) -> tuple[str, ...]:
+        if any(arg.startswith("--api-key") for arg in args):
+            raise ValueError("a key may not stand in the flow file; leave it out, a local server needs none")
+        return args
+
+
+class ModelSpec(Strict):
+    """Who plays a role: a model served locally, an endpoint, or a program. Exactly one."""
+
+    model: str | Scratch | None = None
+    """An alias, a hub id, a local folder, or `{scratch: tiny}`; with `base_url` the served name."""
+    base_url: str | None = None
+    """Root of an OpenAI-compatible endpoint, such as http://127.0.0.1:8000/v1."""
+    api_key: str | None = None
+    """`env:NAME`: the environment variable that holds the key. A key itself is refused."""
+    program: str | None = None
+    """`module:function`: a Python function from messages to text."""
+    api: Literal["chat", "pooling", "classify", "embeddings"] = "chat"
+    """What it is asked for: text, or (of vLLM's pooling models) scores and vectors, as JSON lists."""
+    server: ServerOptions = ServerOptions()
+    concurrency: int | None = Field(default=None, gt=0)
+    """Calls in flight; by default it finds its own level."""
+    timeout: float = Field(default=120.0, gt=0)
+    """Seconds one call may take, counted from sending."""
+
+    @field_validator("base_url")
+    @classmethod
+    def _plain_url(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            parts = urlsplit("")
+        if parts.scheme not in ("http", "https") or not parts.netloc:
+            raise ValueError("this is not a web address; write the root, such as http://127.0.0.1:8000/v1")
+        if "@" in parts.netloc or parts.query:
+            raise ValueError("an address may hold no password and no query; write 'api_key: env:NAME'")
+        return url
+
+    @field_validator("api_key")
+    @classmethod
+    def _only_named(cls, key: str | None) -> str | None:
+        if key is not None and not re.fullmatch(r"env:[A-Za-z_][A-Za-z0-9_]*", key):
+            raise ValueError(
+                "a key itself may not stand in the flow file; write env:NAME, the variable that holds it"
+            )
+        return key
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> ModelSpec:
+        if self.program is not None and (self.model is not None or self.base_url is not None):
+            raise ValueError(
+                "a role is played by a program or by a model, not by both; "
+                "keep one (an overlay drops the other with null, as in 'model: null')"
+            )
+        if self.program is None and self.model is None:
+            raise ValueError("nobody plays this role; write model, base_url with model, or program")
+        if self.base_url is not None and not isinstance(self.model, str):
+            raise ValueError("an endpoint needs a model; write the name it serves under 'model'")
+        return self
+
+    @property
+    def kind(self) -> Literal["local", "endpoint", "program"]:
+        """Which of the three this is."""
+        if self.program is not None:
+            return "program"
+        return "endpoint" if self.base_url is not None else "local"
+
+    @property
+    def title(self) -> str:
+        """What the model is called in the journal and in price tables."""
+        if isinstance(self.model, Scratch):
+            return f"scratch-{self.model.scratch}"
+        return self.program or str(self.model)
