@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from synth.collapse import Collapse
     from synth.cost import Amount, Ledger
     from synth.gate import Decision
-    from synth.summary import Pairs, RoundSummary, RunSummary
+    from synth.overview import Pairs, RoundSummary, RunSummary
     from synth.teachers.models import ModelInfo
 
 __all__ = ["models_table", "status_tables"]

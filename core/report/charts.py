@@ -15,8 +15,8 @@ from markupsafe import Markup, escape
 
 from synth.figures import SPACE
 from synth.gate import Change
+from synth.overview import LossPoint
 from synth.stats import Interval
-from synth.summary import LossPoint
 
 __all__ = ["Axis", "axis_of", "bar", "curve", "dumbbell", "parts", "scale", "ticks"]
 

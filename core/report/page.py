@@ -10,8 +10,9 @@ from markupsafe import Markup, escape
 from synth import figures
 from synth.coverage import read_coverage
 from synth.errors import RunError
+from synth.overview import RoundSummary, RunSummary, StageSummary
 from synth.report import charts
-from synth.summary import RoundSummary, RunSummary, StageSummary, summarize
+from synth.summary import summarize
 from synth.trees import some_trees
 
 __all__ = ["render", "write_report"]

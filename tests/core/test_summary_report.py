@@ -18,9 +18,10 @@ import synth.report
 from synth.errors import RunError
 from synth.gate import Change
 from synth.journal import CallRow, Journal
+from synth.overview import LossPoint, RunSummary
 from synth.report import charts, write_report
 from synth.stats import Interval
-from synth.summary import LossPoint, RunSummary, summarize
+from synth.summary import summarize
 from tests.core.fake_run import FLOW, build
 
 STYLE = Path(synth.report.__file__).with_name("style.css").read_text()
