@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from synth.config.strict import Strict
 
-__all__ = ["Dpo", "Lora", "Train", "WarmStart"]
+__all__ = ["Dpo", "DpoLoss", "Lora", "Train", "WarmStart"]
 
 
 class Lora(Strict):

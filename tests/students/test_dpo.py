@@ -22,7 +22,8 @@ from transformers import (
     TrainerState,
 )
 
-from synth.config.flowfile import Dpo, DpoLoss, Lora
+from synth.config.flowfile import Dpo, Lora
+from synth.config.training import DpoLoss
 from synth.errors import DataError, TrainError
 from synth.students.job import TrainJob
 from synth.students.log import read_log
