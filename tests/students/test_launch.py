@@ -48,7 +48,9 @@ def trainer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     def use(body: str) -> None:
         script = tmp_path / "trainer.py"
         script.write_text(textwrap.dedent(BEGIN) + textwrap.dedent(body))
-        monkeypatch.setattr(launch, "_command", lambda module, file: [sys.executable, str(script), str(file)])
+        monkeypatch.setattr(
+            launch, "_command", lambda module, file, alone=False: [sys.executable, str(script), str(file)]
+        )
 
     return use
 
@@ -144,7 +146,7 @@ import asyncio, sys
 from pathlib import Path
 from synth.students import launch
 from synth.students.job import TrainJob
-launch._command = lambda module, file: [sys.executable, {str(script)!r}, str(file)]
+launch._command = lambda module, file, alone=False: [sys.executable, {str(script)!r}, str(file)]
 job = TrainJob.model_validate_json({job.model_dump_json()!r})
 asyncio.run(launch.train(job, lambda line: print("started", flush=True)))
 """

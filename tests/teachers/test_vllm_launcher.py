@@ -26,7 +26,7 @@ from synth.teachers.vllm_args import arguments, build_of, environment
 from tests.support.openai_server import ScriptedServer
 
 FAKE = Path(__file__).with_name("fake_vllm.py")
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 OWNER = """
 import asyncio, pathlib, sys
