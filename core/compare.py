@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from synth.engine.flow import NO_TRAINING
 from synth.examined import Examined, RunResult, metric_of, read_flow, read_run, same_exam
 from synth.gate import Metric, change
 from synth.records import Judged
@@ -17,7 +18,6 @@ __all__ = ["Arm", "Comparison", "Difference", "RunResult", "compare"]
 
 UNEQUAL = 0.1
 """Arms whose training tokens differ by more than this share are not compared at equal size."""
-NO_TRAINING = "control-none"
 
 
 class Difference(Part):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from synth import __version__
 from synth.config import FlowFile, Loaded, Lora
-from synth.engine.flow import Flow, FlowParams
+from synth.engine.flow import NO_TRAINING, Flow, FlowParams
 from synth.engine.folder import RunFolder
 from synth.engine.replay import attach
 from synth.engine.session import Session
@@ -37,10 +37,7 @@ from synth.students.card import add_evaluation
 from synth.teachers.replay import ReplayTeam
 from synth.teachers.team import Team
 
-__all__ = ["NO_TRAINING", "run"]
-
-NO_TRAINING = "control-none"
-"""The arm in which a round is two exams of the same student, whatever the flow."""
+__all__ = ["run"]
 
 
 async def run(

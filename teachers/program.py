@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from synth.chat import CallFailed, Leaving, Reply, Request
 from synth.errors import ModelError
 from synth.records import Message
+from synth.reference import referred
 
 __all__ = ["ProgramEndpoint", "load_program"]
 
@@ -18,17 +18,10 @@ Program = Callable[..., "str | Awaitable[str]"]
 
 def load_program(reference: str) -> Program:
     """The function `module:function` names. Raises `ModelError` if there is none."""
-    module_name, _, name = reference.partition(":")
-    try:
-        function = getattr(importlib.import_module(module_name), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ModelError(
-            f"the program {reference!r} cannot be loaded: {error}",
-            "write module:function, with the module importable from where synth runs",
-        ) from error
+    function = referred(reference, "program", ModelError)
     if not callable(function):
         raise ModelError(f"the program {reference!r} is not a function", "name a callable")
-    return function  # type: ignore[no-any-return]
+    return function
 
 
 class ProgramEndpoint:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,18 +14,29 @@ if TYPE_CHECKING:
 FORMATS = ("parquet", "jsonl", "messages", "pairs", "prompts", "alpaca", "sharegpt")
 
 
+def which_data(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that say which data of a run are meant, and in what shape."""
+    for option in (
+        click.option("--learner", default="student", show_default=True, help="Role whose data it is."),
+        click.option(
+            "--round", "number", type=click.IntRange(min=1), help="One round; by default all of them."
+        ),
+        click.option(
+            "--format",
+            "form",
+            type=click.Choice(FORMATS),
+            default="parquet",
+            show_default=True,
+            help="Shape of rows.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 @click.command("export")
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(FORMATS),
-    default="parquet",
-    show_default=True,
-    help="Shape of rows.",
-)
-@click.option("--round", "number", type=click.IntRange(min=1), help="One round; by default all of them.")
-@click.option("--learner", default="student", show_default=True, help="Role whose data it is.")
+@which_data
 @click.option(
     "--to", "target", type=click.Path(path_type=Path), help="Folder to write; by default RUN/export/FORMAT."
 )

@@ -6,22 +6,13 @@ from pathlib import Path
 
 import click
 
-from synth.cli.export import FORMATS, make
+from synth.cli.export import make, which_data
 
 
 @click.command("push")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("target", metavar="hub:OWNER/NAME")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(FORMATS),
-    default="parquet",
-    show_default=True,
-    help="Shape of rows.",
-)
-@click.option("--round", "number", type=click.IntRange(min=1), help="One round; by default all of them.")
-@click.option("--learner", default="student", show_default=True, help="Role whose data it is.")
+@which_data
 @click.option("--public", is_flag=True, help="Make a new data set public; by default it is private.")
 @click.option("--dry-run", is_flag=True, help="Write the export and say what would be sent; send nothing.")
 def command(

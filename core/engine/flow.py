@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from synth.engine.session import Session
     from synth.plan import StagePlan, Survey
 
-__all__ = ["Flow", "FlowParams", "PairFault"]
+__all__ = ["NO_TRAINING", "Flow", "FlowParams", "PairFault"]
 
 PairFault = Literal[
     "identical",
@@ -31,6 +31,10 @@ PairFault = Literal[
 """What may be wrong with a preference pair (`synth.curation.lint`): the answers are the same, come to the
 same, were cut off, show marks of a template, the chosen one refuses, they are in different scripts, one
 is over three times as long, the rejected one has the better score."""
+
+
+NO_TRAINING = "control-none"
+"""The arm in which a round is two exams of the same student, whatever the flow."""
 
 
 class FlowParams(BaseModel):

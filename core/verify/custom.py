@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from collections.abc import Callable
 from functools import lru_cache
@@ -10,6 +9,7 @@ from typing import Any
 
 from synth.errors import DataError
 from synth.records import Question
+from synth.reference import referred
 
 __all__ = ["load_verifier"]
 
@@ -24,15 +24,7 @@ def load_verifier(reference: str) -> Callable[[str, Question, bool], float]:
     Raises `DataError` if there is none; what it returns raises one too if the function fails
     or gives something else.
     """
-    module_name, _, name = reference.partition(":")
-    try:
-        function = getattr(importlib.import_module(module_name), name)
-    except (ImportError, AttributeError, ValueError) as problem:
-        raise DataError(
-            f"the verifier {reference!r} cannot be loaded: {problem}",
-            "write module:function, with the module importable from where synth runs",
-        ) from problem
-
+    function: Any = referred(reference, "verifier", DataError)
     told = _takes_truncated(function)
 
     def score(response: str, question: Question, truncated: bool) -> float:

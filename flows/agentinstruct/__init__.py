@@ -7,7 +7,6 @@ editor. Response agents answer; validators decide what is kept.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,8 @@ from synth.flows.agentinstruct.seeds import drawn, plan_seeds
 from synth.flows.agentinstruct.shelf import Shelf
 from synth.flows.agentinstruct.skill import Skill, load_skills
 from synth.flows.agentinstruct.transform import transform_graph
-from synth.records import Sample, content_id
+from synth.flows.controls import swap_answers
+from synth.records import Sample
 
 __all__ = ["Params", "build", "passages_of"]
 
@@ -72,7 +72,9 @@ async def generate(session: Session) -> Iterable[Sample]:
         RunFolder.write_json(folder / "seeds.json", tally.info())
     RunFolder.write_json(folder / "coverage.json", coverage(session.results("make"), skills))
     samples = session.samples("make")
-    return _swapped(list(samples), session.flow.seed) if params.arm == "control-format" else samples
+    if params.arm == "control-format":
+        return swap_answers(samples, session.flow.seed, lambda sample: sample.skills)
+    return samples
 
 
 def passages_of(params: Params, flow_file: Path, tally: Tally) -> Iterator[Passage]:
@@ -97,22 +99,6 @@ def _needs_shelf(skills: dict[str, Skill]) -> bool:
         for part in skill.types
         for change in skill.transformations
     )
-
-
-def _swapped(samples: list[Sample], seed: int) -> list[Sample]:
-    """The format-only control: every task gets the answer of another one of its type."""
-    rng = random.Random(f"{seed}/format")
-    by_type: dict[tuple[str, ...], list[int]] = {}
-    for index, sample in enumerate(samples):
-        by_type.setdefault(sample.skills, []).append(index)
-    swapped = list(samples)
-    for indices in by_type.values():
-        rng.shuffle(indices)
-        for here, there in zip(indices, indices[1:] + indices[:1], strict=True):
-            completion = samples[there].completion
-            identity = content_id([samples[here].prompt, completion])
-            swapped[here] = samples[here].model_copy(update={"completion": completion, "id": identity})
-    return swapped
 
 
 def _graphs() -> dict[str, Any]:

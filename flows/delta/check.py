@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from synth.config import Loaded
+from synth.engine.flow import NO_TRAINING
 from synth.errors import Problem
 from synth.flows.delta.params import Params
 
@@ -18,7 +19,7 @@ def check(loaded: Loaded) -> list[Problem]:
     """Roles that nobody plays, and settings of the training that do not go with the arm."""
     params = loaded.params
     assert isinstance(params, Params)
-    if params.arm == "control-none":
+    if params.arm == NO_TRAINING:
         return []
     found = [*_roles(loaded, params), *_objective(loaded, params)]
     return found if params.arm == "control-sft" else [*found, *_loss(loaded, params)]

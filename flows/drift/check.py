@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from synth.engine.flow import NO_TRAINING
 from synth.errors import Problem
 from synth.flows.drift.params import Params
 
@@ -19,7 +20,7 @@ def check(loaded: Loaded) -> list[Problem]:
     """Roles and sources that the chosen way of detecting, or the arm, asks for and that are not there."""
     params, flow = loaded.params, loaded.flow
     assert isinstance(params, Params)
-    if params.arm == "control-none":
+    if params.arm == NO_TRAINING:
         return []
     problems = []
     why = f"detect: {params.detect}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from synth.engine.flow import NO_TRAINING
 from synth.flows.answering import question_messages
 from synth.flows.drift.params import Params
 from synth.plan import AgentPlan, StagePlan, Survey, mean_prompt
@@ -27,7 +28,7 @@ def plan(survey: Survey) -> list[StagePlan]:
     """The stages `signals` and `pairs`, by the shares a probe found; at most, where there was none."""
     params = survey.params
     assert isinstance(params, Params)
-    if params.arm == "control-none":
+    if params.arm == NO_TRAINING:
         return []
     source = "pool" if params.detect == "simulator" else "conversations"
     seeds, shares = len(survey.questions[source]), _shares(survey)

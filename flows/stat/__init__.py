@@ -21,6 +21,7 @@ from synth.engine import Flow, Result
 from synth.engine.folder import RunFolder
 from synth.engine.session import Session
 from synth.flows.answering import question_seeds
+from synth.flows.controls import swap_answers
 from synth.flows.stat.catalogue import Catalogue, read_catalogue
 from synth.flows.stat.check import check
 from synth.flows.stat.make import make_graph
@@ -33,7 +34,7 @@ from synth.flows.stat.plan import plan
 from synth.flows.stat.pool import Pool
 from synth.flows.stat.profile import profile_graph
 from synth.flows.stat.skillmap import map_graph, map_questions
-from synth.records import Message, Question, Sample, Seed, content_id
+from synth.records import Question, Sample, Seed
 
 __all__ = ["Params", "build"]
 
@@ -58,8 +59,6 @@ async def generate(session: Session) -> Iterable[Sample]:
     """One round: profile the student, then make its examples. Samples come in seed order."""
     params = session.params
     assert isinstance(params, Params)
-    if params.arm == "control-none":
-        return ()
     settings, source = session.flow.evaluate, _source(session, params)
     pool, asked = session.questions("pool"), session.questions(source)
     catalogue = await _catalogue(session, params, pool, asked)
@@ -86,7 +85,9 @@ async def generate(session: Session) -> Iterable[Sample]:
         "make", make_graph(params, settings), seeds, total=len(seeds), extras={"pool": index}
     )
     samples = session.samples("make")
-    return _swap_answers(list(samples), session.flow.seed) if params.arm == "control-format" else samples
+    if params.arm == "control-format":
+        return swap_answers(samples, session.flow.seed, lambda sample: sample.family)
+    return samples
 
 
 def _source(session: Session, params: Params) -> str:
@@ -132,26 +133,6 @@ def _note(session: Session, profile: MissingSkillProfile, pool: Pool, seeds: Seq
         row.stand_in = pool.stand_ins.get(row.skill, "")
     profile.used = len({seed.data["failed"] for seed in seeds} - {""})
     RunFolder.write_json(session.folder.round(session.round) / "profile.json", profile)
-
-
-def _swap_answers(samples: list[Sample], seed: int) -> list[Sample]:
-    """The format-only control: every question gets the answer of another one of its family."""
-    rng = random.Random(f"{seed}/format")
-    by_family: dict[str, list[int]] = {}
-    for index, sample in enumerate(samples):
-        by_family.setdefault(sample.family, []).append(index)
-    swapped = list(samples)
-    for indices in by_family.values():
-        rng.shuffle(indices)
-        for here, there in zip(indices, indices[1:] + indices[:1], strict=True):
-            other = samples[there].completion
-            swapped[here] = _answered(samples[here], other)
-    return swapped
-
-
-def _answered(sample: Sample, completion: list[Message] | None) -> Sample:
-    identity = content_id([sample.prompt, completion])
-    return sample.model_copy(update={"completion": completion, "id": identity})
 
 
 def _graphs() -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from synth.engine import Result
+from synth.engine.flow import NO_TRAINING
 from synth.flows.answering import question_messages
 from synth.flows.stat.params import Params
 from synth.flows.stat.plan_skills import embed_stages, prompt_tokens, skill_stages, some
@@ -32,7 +33,7 @@ def plan(survey: Survey) -> list[StagePlan]:
     """
     params = survey.params
     assert isinstance(params, Params)
-    if params.arm == "control-none":
+    if params.arm == NO_TRAINING:
         return []
     asked, shares = len(survey.questions["profile"]), _shares(survey, params)
     failed = asked * shares.wrong

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 from pydantic import BaseModel
@@ -28,7 +29,7 @@ class Answer(BaseModel):
     answerable: bool = True
 
 
-class Form:
+class Form(ABC):
     """One form. `task_hint` and `answer_hint` describe the JSON of task and answer to a model."""
 
     name: ClassVar[str]
@@ -51,9 +52,9 @@ class Form:
         """What is wrong with the task, or nothing."""
         return "" if draft.instruction.strip() else "the task is empty"
 
+    @abstractmethod
     def tell(self, answer: Any, draft: Any) -> str:
         """The answer in words, for the student to learn, without the reason."""
-        raise NotImplementedError
 
     def wrong(self, answer: Any, draft: Any, text: str) -> str:
         """What is wrong with the answer, or nothing. `text` is what the task is about."""
