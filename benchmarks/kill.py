@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.server import ROOT, scripted_server
-from synth.audit import audit
 from synth.engine import Result
 from synth.engine.tuning import run_loop
 from synth.journal import Journal
-from synth.runfiles import open_readonly
+from synth.runs.audit import audit
+from synth.runs.runfiles import open_readonly
 from tests.support.request_log import paid_twice, read_log
 
 __all__ = ["Outcome", "killed", "main"]

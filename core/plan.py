@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from synth.config import FlowFile
-from synth.cost import Tariff
 from synth.records import Message, Question
-from synth.runfiles import CallTotals, Part
+from synth.runs.cost import Tariff
+from synth.runs.runfiles import CallTotals, Part
 
 if TYPE_CHECKING:
     from synth.engine.flow import FlowParams

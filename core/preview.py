@@ -12,13 +12,13 @@ from synth.config import Loaded
 from synth.engine.flow import FlowParams
 from synth.engine.folder import RunFolder
 from synth.errors import DataError, ServerError, SynthError
-from synth.explain import Step, journal_steps, open_journals, steps
 from synth.flows import load_flow_module
 from synth.journal import Journal
 from synth.probe import Probe, make_team, unlimited
 from synth.progress import Progress
 from synth.records import Sample
-from synth.runfiles import Part
+from synth.runs.explain import Step, journal_steps, open_journals, steps
+from synth.runs.runfiles import Part
 from synth.teachers.team import Team
 
 __all__ = ["Made", "Preview", "preview"]

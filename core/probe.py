@@ -16,7 +16,6 @@ from typing import Any
 
 from synth.chat import Chat
 from synth.config import Evaluate, FlowFile, Loaded
-from synth.cost import Tariff, gpus_held
 from synth.engine.flow import Flow, FlowParams
 from synth.engine.folder import RunFolder
 from synth.engine.runner import Graph, Result
@@ -26,10 +25,11 @@ from synth.flows import load_flow_module
 from synth.flows.answering import exam_graph, question_messages, question_seeds
 from synth.journal import Journal
 from synth.plan import AgentPlan, Plan, StagePlan, Survey, estimate, mean_prompt
-from synth.prepare import prepare_folders
 from synth.progress import Progress
 from synth.records import Seed
-from synth.runfiles import read_journal
+from synth.rounds.prepare import prepare_folders
+from synth.runs.cost import Tariff, gpus_held
+from synth.runs.runfiles import read_journal
 from synth.teachers.team import Team
 
 __all__ = ["Probe", "make_team", "plan_run", "unlimited"]

@@ -42,7 +42,7 @@ def write_card(folder: Path, job: TrainJob, result: TrainResult) -> None:
 def add_evaluation(folder: Path, decision: Mapping[str, Any]) -> None:
     """Put the gate's decision into a student's card, in place of an earlier one.
 
-    `decision` is a `synth.gate.Decision` as JSON.
+    `decision` is a `synth.measure.gate.Decision` as JSON.
     """
     card = folder / "README.md"
     before = card.read_text(encoding="utf-8").partition(EVALUATION)[0].rstrip() if card.exists() else ""

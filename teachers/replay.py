@@ -9,7 +9,7 @@ from synth.chat import Leaving, Reply, Request
 from synth.config import ModelSpec
 from synth.errors import RunError
 from synth.journal import Journal
-from synth.recording import Recording
+from synth.runs.recording import Recording
 from synth.teachers.model import Model
 from synth.teachers.team import Team, title
 

@@ -19,7 +19,7 @@ def command(run: Path, as_json: bool) -> None:
     synth audit runs/stat
     synth audit runs/stat --json
     """
-    from synth.audit import Audit, audit
+    from synth.runs.audit import Audit, audit
 
     receipt = audit(run)
     if as_json:

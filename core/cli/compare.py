@@ -10,7 +10,7 @@ import click
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from synth.compare import Comparison, Difference
+    from synth.measure.compare import Comparison, Difference
 
 
 @click.command("compare")
@@ -32,7 +32,7 @@ def command(runs: tuple[Path, ...], metric: str | None, number: int | None, as_j
     synth compare runs/stat runs/stat-control-uniform
     synth compare runs/seed-*  runs/uniform-seed-* --json
     """
-    from synth.compare import compare
+    from synth.measure.compare import compare
 
     if len(runs) < 2:
         raise click.UsageError("name at least two runs, such as: synth compare runs/a runs/b")

@@ -10,7 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from synth.config import Loaded
-    from synth.examine import Exam
+    from synth.measure.examine import Exam
     from synth.progress import Progress
 
 
@@ -81,8 +81,8 @@ async def _examine(
     target: Path | None,
     progress: Progress,
 ) -> Exam:
-    from synth.examine import examine, slug
-    from synth.examinee import examinee
+    from synth.measure.examine import examine, slug
+    from synth.measure.examinee import examinee
 
     who = await examinee(*named)
     return await examine(

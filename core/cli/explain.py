@@ -13,7 +13,7 @@ from synth.cli.story import ancestry, call_steps, headline, line, texts
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from synth.explain import Explanation
+    from synth.runs.explain import Explanation
 
 
 @click.command("explain")
@@ -31,7 +31,7 @@ def command(sample: str, run: Path, full: bool, as_json: bool) -> None:
     synth explain 3f9a --run runs/spar --full
     synth explain 3f9a1c20d4b7e658 --run runs/spar --json
     """
-    from synth.explain import explain
+    from synth.runs.explain import explain
 
     told = explain(run, sample)
     if as_json:

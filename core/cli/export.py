@@ -77,7 +77,7 @@ def make(
 def _citation(run: Path) -> str:
     """The paper of the run's flow, where the flow can be loaded here."""
     from synth.flows import load_flow_module
-    from synth.runfiles import read_yaml
+    from synth.runs.runfiles import read_yaml
 
     try:
         return load_flow_module(str(read_yaml(run / "flow.yaml", []).get("flow"))).citation

@@ -66,7 +66,7 @@ def command(
     from synth.engine.folder import RunFolder
     from synth.engine.tuning import run_loop
     from synth.progress import make_progress
-    from synth.rounds import run
+    from synth.rounds.loop import run
 
     suffix = "-replay" if replay else ""
     folder = RunFolder(runs / (name or run_name(loaded, overrides, profile) + suffix))

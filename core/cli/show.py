@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.tree import Tree
 
-    from synth.lookup import Maker, Story
-    from synth.trees import SearchTree
+    from synth.runs.lookup import Maker, Story
+    from synth.runs.trees import SearchTree
 
 
 @click.command("show")
@@ -32,7 +32,7 @@ def command(run: Path, sample: str, as_json: bool) -> None:
     synth show runs/spar 3f9a
     synth show runs/spar 3f9a1c20d4b7e658 --json
     """
-    from synth.lookup import look_up
+    from synth.runs.lookup import look_up
 
     story = look_up(run, sample)
     if as_json:

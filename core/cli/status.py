@@ -17,7 +17,7 @@ def command(run: Path, as_json: bool) -> None:
     synth status runs/stat
     synth status runs/stat --json
     """
-    from synth.summary import summarize
+    from synth.runs.summary import summarize
 
     summary = summarize(run)
     if as_json:

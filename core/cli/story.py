@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.tree import Tree
 
-    from synth.explain import Step
-    from synth.lookup import Origin, Story
     from synth.records import Message, Sample
+    from synth.runs.explain import Step
+    from synth.runs.lookup import Origin, Story
 
 __all__ = ["ancestry", "call_steps", "clip", "headline", "line", "messages", "texts"]
 

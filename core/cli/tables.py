@@ -13,10 +13,10 @@ from rich.text import Text
 from synth.figures import compact, count, duration, level, money, percent, probability
 
 if TYPE_CHECKING:
-    from synth.collapse import Collapse
-    from synth.cost import Amount, Ledger
-    from synth.gate import Decision
-    from synth.overview import Pairs, RoundSummary, RunSummary
+    from synth.measure.collapse import Collapse
+    from synth.measure.gate import Decision
+    from synth.runs.cost import Amount, Ledger
+    from synth.runs.overview import Pairs, RoundSummary, RunSummary
     from synth.teachers.models import ModelInfo
 
 __all__ = ["models_table", "status_tables"]

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 
 from synth.config import FlowFile
-from synth.cost import Tariff, gpus_held
 from synth.errors import BudgetExceeded
 from synth.figures import count, duration, money
 from synth.journal import Journal
+from synth.runs.cost import Tariff, gpus_held
 
 __all__ = ["BudgetMeter", "WorkClock"]
 

@@ -14,9 +14,9 @@ import orjson
 import yaml
 from pydantic import BaseModel
 
-from synth.differences import differences
 from synth.engine.lock import take_lock
 from synth.errors import RunError
+from synth.runs.differences import differences
 
 __all__ = ["RunFolder", "lesson_folders"]
 

@@ -12,11 +12,11 @@ from typing import Any
 import orjson
 
 from synth.config import Train
-from synth.differences import differences
 from synth.engine.folder import RunFolder, lesson_folders
 from synth.errors import RunError
 from synth.journal import Journal
-from synth.recording import Recording
+from synth.runs.differences import differences
+from synth.runs.recording import Recording
 
 __all__ = ["attach", "take_over", "untrained"]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from synth import __version__
 from synth.engine.folder import RunFolder
-from synth.excerpts import rejections
+from synth.runs.excerpts import rejections
 
 __all__ = ["write_card"]
 

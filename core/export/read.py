@@ -7,7 +7,7 @@ from pathlib import Path
 
 from synth.errors import DataError, RunError
 from synth.records import Sample
-from synth.runfiles import read_lines
+from synth.runs.runfiles import read_lines
 
 __all__ = ["read_samples", "rounds_with_data"]
 

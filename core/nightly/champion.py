@@ -10,8 +10,8 @@ from pathlib import Path
 
 from synth.engine.folder import RunFolder
 from synth.errors import SynthError
-from synth.gate import Decision
-from synth.runfiles import Part, read_json
+from synth.measure.gate import Decision
+from synth.runs.runfiles import Part, read_json
 from synth.students.job import TrainJob, weights_digest
 from synth.students.launch import merge
 

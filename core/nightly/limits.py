@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from synth.config import Budget, Loaded
-from synth.cost import Tariff, ledger
 from synth.errors import BudgetExceeded
 from synth.figures import count, duration
 from synth.nightly.file import Limits
-from synth.runfiles import read_journal
+from synth.runs.cost import Tariff, ledger
+from synth.runs.runfiles import read_journal
 
 __all__ = ["Spent", "budget", "disk_used", "reached", "spent_by", "within"]
 

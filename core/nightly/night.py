@@ -24,7 +24,7 @@ from synth.nightly.reference import below_the_best, remember
 from synth.nightly.state import Played, begin
 from synth.nightly.summary import Summary, send, summarize_night, write_summary
 from synth.progress import Progress
-from synth.rounds import run
+from synth.rounds.loop import run
 
 __all__ = ["run_night"]
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from synth.config import FlowFile
 from synth.engine.folder import RunFolder
 from synth.figures import level
-from synth.gate import standing
-from synth.guards import guard_change, spent
+from synth.measure.gate import standing
+from synth.measure.guards import guard_change, spent
 from synth.records import Judged
-from synth.runfiles import read_lines
+from synth.runs.runfiles import read_lines
 
 __all__ = ["below_the_best", "remember"]
 

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field
 
 from synth.engine.folder import RunFolder
-from synth.runfiles import Part, read_json
+from synth.runs.runfiles import Part, read_json
 
 __all__ = ["Night", "Played", "State", "begin", "nights"]
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from synth.engine.folder import RunFolder
 from synth.figures import compact, duration, level, shift
-from synth.gate import Decision
+from synth.measure.gate import Decision
 from synth.nightly.champion import Champion, decisions
 from synth.nightly.limits import Spent, disk_used
 from synth.nightly.state import Night, Played
-from synth.runfiles import Part
+from synth.runs.runfiles import Part
 
 __all__ = ["PROMOTED", "Summary", "send", "summarize_night", "write_summary"]
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from markupsafe import Markup, escape
 
 from synth.figures import SPACE
-from synth.gate import Change
-from synth.overview import LossPoint
-from synth.stats import Interval
+from synth.measure.gate import Change
+from synth.measure.stats import Interval
+from synth.runs.overview import LossPoint
 
 __all__ = ["Axis", "axis_of", "bar", "curve", "dumbbell", "parts", "scale", "ticks"]
 

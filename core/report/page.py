@@ -8,12 +8,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from synth import figures
-from synth.coverage import read_coverage
 from synth.errors import RunError
-from synth.overview import RoundSummary, RunSummary, StageSummary
 from synth.report import charts
-from synth.summary import summarize
-from synth.trees import some_trees
+from synth.runs.coverage import read_coverage
+from synth.runs.overview import RoundSummary, RunSummary, StageSummary
+from synth.runs.summary import summarize
+from synth.runs.trees import some_trees
 
 __all__ = ["render", "write_report"]
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from synth.stats import holm, wilcoxon
+from synth.measure.stats import holm, wilcoxon
 from synth.verify.sections import headings
 
 FLOW = Path(__file__).parents[2] / "flows" / "delta.yaml"

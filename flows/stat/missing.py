@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from synth.engine import Result
 from synth.flows.stat.quality import DetectorQuality, LabelQuality, detector_quality, label_quality
+from synth.measure.stats import wilson
 from synth.records import Question
-from synth.stats import wilson
 
 __all__ = ["Earlier", "MissingSkillProfile", "SkillRow", "count_missing", "read_history"]
 

@@ -17,9 +17,9 @@ from synth.chat import Dropped
 from synth.engine import Context, Graph
 from synth.engine.session import Session
 from synth.flows.answering import question_seeds
+from synth.measure.vectors import word_vectors
 from synth.records import Question, Sampling, Seed
 from synth.teachers.reward import numbers_of
-from synth.vectors import word_vectors
 
 if TYPE_CHECKING:
     import numpy as np

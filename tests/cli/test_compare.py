@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-from synth.compare import compare
 from synth.engine.folder import RunFolder
 from synth.errors import RunError
+from synth.measure.compare import compare
+from synth.measure.stats import mcnemar, two_level_bootstrap
 from synth.records import Judged
-from synth.stats import mcnemar, two_level_bootstrap
 from tests.support.command import Run
 
 ITEMS = 120

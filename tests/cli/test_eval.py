@@ -11,10 +11,10 @@ import pytest
 
 from synth.engine.folder import RunFolder
 from synth.errors import ModelError, RunError
-from synth.examinee import examinee
 from synth.journal import Journal
+from synth.measure.examinee import examinee
 from synth.records import Judged
-from synth.runfiles import read_lines
+from synth.runs.runfiles import read_lines
 from tests.support.command import Run
 from tests.support.recorded import FLOW
 

@@ -12,9 +12,9 @@ import orjson
 import yaml
 
 from synth.config.flowfile import Gate
-from synth.gate import decide
+from synth.measure.gate import decide
+from synth.measure.stats import wilson
 from synth.records import Judged, Rejection, Sample
-from synth.stats import wilson
 
 FAMILIES = {  # family: share right before, after round 1
     "base_conversion": (0.36, 0.69),

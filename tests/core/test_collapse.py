@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from synth.collapse import Collapse, measure
 from synth.config import CollapseRules
+from synth.measure.collapse import Collapse, measure
+from synth.measure.variety import distinct, vendi
 from synth.records import Sample, Verdict
-from synth.variety import distinct, vendi
 
 WORDS = [f"w{n}" for n in range(500)]
 

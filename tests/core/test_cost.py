@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from synth import cost
 from synth.cli.tables import status_tables
 from synth.config import ModelSpec, Prices
-from synth.cost import Tariff, gpus_held, ledger
 from synth.figures import money
 from synth.journal import StageRow
 from synth.report import write_report
-from synth.runfiles import CallTotals, JournalView
-from synth.summary import summarize
+from synth.runs import cost
+from synth.runs.cost import Tariff, gpus_held, ledger
+from synth.runs.runfiles import CallTotals, JournalView
+from synth.runs.summary import summarize
 from tests.core.fake_run import FLOW, build
 
 PRICES = Prices.model_validate(

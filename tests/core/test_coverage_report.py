@@ -7,8 +7,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader
 
 from synth import figures
-from synth.coverage import read_coverage
 from synth.report import page
+from synth.runs.coverage import read_coverage
 
 TOLD = """{"kept": 5, "rejected": 2, "yield": 0.714, "entropy": 0.5, "reasons": {"disagreed": 2}, "skills":
 {"fermi": {"kept": 5, "rejected": 2, "yield": 0.714, "entropy": 0.9, "transformations": {"scene": 5}, "types":

@@ -8,9 +8,9 @@ import pytest
 
 from synth.config.flowfile import Gate
 from synth.errors import SynthError
-from synth.gate import Decision, decide
+from synth.measure.gate import Decision, decide
+from synth.measure.stats import holm, mcnemar
 from synth.records import Judged
-from synth.stats import holm, mcnemar
 
 
 def judged(

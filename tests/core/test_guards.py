@@ -8,10 +8,10 @@ import pytest
 
 from synth.config import FlowFile, Gate
 from synth.errors import DataError
-from synth.gate import Decision, decide
-from synth.guards import check_sizes, guard_change, guarded, noise_of, spent
-from synth.outcome import pace
-from synth.stats import items_needed, mean_not_worse, not_worse
+from synth.measure.gate import Decision, decide
+from synth.measure.guards import check_sizes, guard_change, guarded, noise_of, spent
+from synth.measure.stats import items_needed, mean_not_worse, not_worse
+from synth.rounds.outcome import pace
 from tests.core.test_gate import changes, judged
 
 GATE = Gate.model_validate({"guards": {"basics": {"data": "guard", "margin": 0.05}}})

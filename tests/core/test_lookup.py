@@ -12,11 +12,11 @@ from synth.cli.main import main
 from synth.engine.folder import RunFolder
 from synth.errors import RunError
 from synth.journal import CallRow, Journal
-from synth.lookup import look_up
 from synth.records import Call, Lineage, Message, Rejection, Sample, Sampling, Verdict
 from synth.report.page import render
-from synth.summary import summarize
-from synth.trees import some_trees
+from synth.runs.lookup import look_up
+from synth.runs.summary import summarize
+from synth.runs.trees import some_trees
 
 KEY = "0a" * 16
 PROMPT: list[Message] = [{"role": "user", "content": "List <b>three</b> colours without commas."}]

@@ -13,7 +13,7 @@ from synth.data import read_questions
 from synth.engine.folder import RunFolder
 from synth.engine.lock import take_lock
 from synth.errors import BudgetExceeded, ConfigError, RunError, SynthError
-from synth.guards import check_sizes
+from synth.measure.guards import check_sizes
 from synth.nightly import champion as champion_module
 from synth.nightly import limits as limits_module
 from synth.nightly import night as night_module

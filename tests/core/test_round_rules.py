@@ -12,9 +12,9 @@ import pytest
 from synth.cli.main import main
 from synth.engine.folder import RunFolder
 from synth.errors import CollapseError
-from synth.gate import Decision
+from synth.measure.gate import Decision
 from synth.progress import make_progress
-from synth.rounds import run
+from synth.rounds.loop import run
 from tests.support.nights import load, place, stand_ins
 
 

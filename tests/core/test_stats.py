@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from synth.stats import Interval, holm, mcnemar, paired_bootstrap, wilcoxon, wilson
+from synth.measure.stats import Interval, holm, mcnemar, paired_bootstrap, wilcoxon, wilson
 
 
 def test_mcnemar_is_twice_the_binomial_tail() -> None:

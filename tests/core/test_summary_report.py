@@ -16,12 +16,12 @@ import yaml
 
 import synth.report
 from synth.errors import RunError
-from synth.gate import Change
 from synth.journal import CallRow, Journal
-from synth.overview import LossPoint, RunSummary
+from synth.measure.gate import Change
+from synth.measure.stats import Interval
 from synth.report import charts, write_report
-from synth.stats import Interval
-from synth.summary import summarize
+from synth.runs.overview import LossPoint, RunSummary
+from synth.runs.summary import summarize
 from tests.core.fake_run import FLOW, build
 
 STYLE = Path(synth.report.__file__).with_name("style.css").read_text()

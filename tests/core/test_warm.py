@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from synth import prepare, warm
 from synth.config import FlowFile
 from synth.data import normalise, read_questions
 from synth.errors import DataError, ModelError
 from synth.progress import make_progress
+from synth.rounds import prepare, warm
 from synth.students.job import TrainJob
 from synth.verify.sections import headings
 

@@ -18,14 +18,14 @@ from pathlib import Path
 
 import pytest
 
-from synth.audit import audit
 from synth.engine import Context, run_graph
 from synth.engine.folder import RunFolder
 from synth.engine.runner import Result, seed_rng
 from synth.errors import RunError
 from synth.journal import CallRow, Journal
 from synth.records import Seed
-from synth.runfiles import read_journal
+from synth.runs.audit import audit
+from synth.runs.runfiles import read_journal
 from synth.teachers.model import Model
 from synth.teachers.program import ProgramEndpoint
 from tests.engine.conftest import student_server
@@ -209,7 +209,7 @@ def test_a_stop_does_not_wait_for_a_download(tmp_path: Path) -> None:
     """A model that is being fetched for hours holds up neither SIGTERM nor Ctrl-C."""
     (tmp_path / "flow.yaml").write_text(FLOW)
     code = (
-        "import sys, threading; from synth import prepare; from synth.cli.main import main\n"
+        "import sys, threading; from synth.rounds import prepare; from synth.cli.main import main\n"
         "def resolve(name, progress): print('fetching', flush=True); threading.Event().wait()\n"
         "prepare.resolve = resolve\n"
         "main(sys.argv[1:])"

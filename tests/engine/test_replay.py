@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from synth import lesson, rounds
-from synth.audit import audit
 from synth.chat import CallFailed, Request
 from synth.engine.folder import RunFolder
 from synth.engine.replay import attach
 from synth.errors import RunError
 from synth.journal import Journal
-from synth.recording import Recording
 from synth.records import Sampling
+from synth.rounds import lesson, loop
+from synth.runs.audit import audit
+from synth.runs.recording import Recording
 from synth.teachers.model import Model
 from synth.teachers.program import ProgramEndpoint
 from synth.teachers.replay import RecordedModel
@@ -39,7 +39,7 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     for target, name in (
         (socket.socket, "connect"),
         (asyncio, "create_subprocess_exec"),
-        (rounds, "prepare_folders"),
+        (loop, "prepare_folders"),
         (lesson, "train"),
     ):
         monkeypatch.setattr(target, name, refuse)

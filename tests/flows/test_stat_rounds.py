@@ -22,8 +22,8 @@ from synth.flows.stat.plan import plan
 from synth.plan import Survey
 from synth.progress import make_progress
 from synth.records import Message
-from synth.rounds import run
-from synth.runfiles import read_journal
+from synth.rounds.loop import run
+from synth.runs.runfiles import read_journal
 from synth.teachers.reward import PoolingEndpoint
 from tests.flows.stat_session import Sessions, rows, student, tag, teacher
 from tests.support.openai_server import ScriptedServer

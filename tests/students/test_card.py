@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from synth.config.flowfile import Gate, Lora
-from synth.gate import decide
+from synth.measure.gate import decide
 from synth.records import Judged
 from synth.students.card import add_evaluation, write_card
 from synth.students.job import TrainResult, digest

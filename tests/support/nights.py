@@ -23,7 +23,6 @@ from zlib import crc32
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from synth import lesson, rounds
 from synth.config import FlowFile, Loaded, ModelSpec, load_flow
 from synth.engine import Flow, FlowParams
 from synth.engine.folder import RunFolder
@@ -34,6 +33,7 @@ from synth.flows.answering import question_messages
 from synth.nightly import Summary, read_night, run_night
 from synth.progress import Progress, make_progress
 from synth.records import Message, Sample
+from synth.rounds import lesson, loop
 from synth.students.job import TrainJob, TrainResult, weights_digest
 from synth.teachers.model import Model
 from synth.teachers.program import ProgramEndpoint
@@ -135,8 +135,8 @@ def stand_ins(folder: Path) -> Iterator[None]:
         return job.finished() or _train(job, folder / "script")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rounds, "Team", Files)
-        patch.setattr(rounds, "prepare_folders", folders)
+        patch.setattr(loop, "Team", Files)
+        patch.setattr(loop, "prepare_folders", folders)
         patch.setattr(lesson, "train", train)
         yield
 

@@ -15,14 +15,14 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 
-from synth.collapse import Collapse
+from synth.measure.collapse import Collapse
 from synth.config.flowfile import ModelSpec, Prices
-from synth.cost import Tariff, ledger, worked
+from synth.runs.cost import Tariff, ledger, worked
 from synth.errors import RunError
-from synth.excerpts import answers, kept_samples, rejections
-from synth.gate import Decision
+from synth.runs.excerpts import answers, kept_samples, rejections
+from synth.measure.gate import Decision
 from synth.journal import StageRow
-from synth.overview import (
+from synth.runs.overview import (
     Drop,
     LossPoint,
     Pairs,
@@ -32,7 +32,7 @@ from synth.overview import (
     StageSummary,
     State,
 )
-from synth.runfiles import JournalView, read_journal, read_json, read_lines, read_yaml
+from synth.runs.runfiles import JournalView, read_journal, read_json, read_lines, read_yaml
 
 __all__ = ["summarize"]
 

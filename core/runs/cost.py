@@ -14,7 +14,7 @@ from pydantic import Field
 
 from synth.config.flowfile import ModelSpec, Prices
 from synth.journal import StageRow
-from synth.runfiles import CallTotals, JournalView, Part
+from synth.runs.runfiles import CallTotals, JournalView, Part
 
 __all__ = ["Amount", "CostRow", "Ledger", "Tariff", "gpus_held", "ledger", "worked"]
 

@@ -21,18 +21,18 @@ from synth.engine.replay import attach
 from synth.engine.session import Session
 from synth.engine.tuning import many_connections, quiet_gc
 from synth.errors import RunError, SynthError
-from synth.exam import exam, guard_exams
 from synth.flows import load_flow_module
-from synth.gate import Decision
-from synth.guards import check_sizes
 from synth.journal import Journal
-from synth.lesson import Champion, Champions, learn
-from synth.material import make_data
-from synth.outcome import Seen, decision_of, pace, untrained_decision, write_plan
-from synth.prepare import prepare_folders
+from synth.measure.gate import Decision
+from synth.measure.guards import check_sizes
 from synth.progress import Progress
-from synth.recording import Recording
 from synth.report import write_report
+from synth.rounds.exam import exam, guard_exams
+from synth.rounds.lesson import Champion, Champions, learn
+from synth.rounds.material import make_data
+from synth.rounds.outcome import Seen, decision_of, pace, untrained_decision, write_plan
+from synth.rounds.prepare import prepare_folders
+from synth.runs.recording import Recording
 from synth.students.card import add_evaluation
 from synth.teachers.replay import ReplayTeam
 from synth.teachers.team import Team

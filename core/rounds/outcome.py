@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from synth.config import Gate
 from synth.engine.folder import RunFolder
 from synth.engine.session import Session
-from synth.gate import Decision, decide
-from synth.guards import Exams, guarded, noise_of, spent
-from synth.lesson import Champions, training_of
+from synth.measure.gate import Decision, decide
+from synth.measure.guards import Exams, guarded, noise_of, spent
 from synth.records import Judged
+from synth.rounds.lesson import Champions, training_of
 
 __all__ = ["Seen", "decision_of", "pace", "untrained_decision", "write_plan"]
 

@@ -12,7 +12,7 @@ from synth.engine.folder import lesson_folders
 from synth.engine.replay import take_over, untrained
 from synth.engine.session import Session
 from synth.errors import RunError, TrainError
-from synth.recording import Recording
+from synth.runs.recording import Recording
 from synth.students.job import TrainJob, TrainResult
 from synth.students.launch import train
 from synth.teachers.team import Team

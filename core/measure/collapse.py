@@ -14,9 +14,9 @@ from pydantic import Field
 
 from synth.config.flowfile import CollapseRules
 from synth.data.documents.near import NearDuplicates
+from synth.measure.variety import distinct, vendi
 from synth.records import Sample, content_id
-from synth.runfiles import Part, read_lines
-from synth.variety import distinct, vendi
+from synth.runs.runfiles import Part, read_lines
 
 __all__ = ["Collapse", "measure"]
 

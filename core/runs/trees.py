@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from synth.runfiles import Part, read_lines
+from synth.runs.runfiles import Part, read_lines
 
 __all__ = ["SearchTree", "TreeNode", "find_tree", "some_trees"]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 from synth.errors import RunError
-from synth.gate import Change, Metric, change
+from synth.measure.gate import Change, Metric, change
 from synth.records import Judged, content_id
-from synth.runfiles import Part, read_json, read_lines, read_yaml
+from synth.runs.runfiles import Part, read_json, read_lines, read_yaml
 
 __all__ = ["Examined", "RunResult", "metric_of", "read_flow", "read_run", "same_exam"]
 

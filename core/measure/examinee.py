@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from synth.config import FlowFile, Lora, ModelSpec
 from synth.errors import ModelError, RunError
-from synth.runfiles import Part, read_json, read_yaml
+from synth.runs.runfiles import Part, read_json, read_yaml
 from synth.teachers.http import HttpEndpoint
 from synth.teachers.models import resolvable
 

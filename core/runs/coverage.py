@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from synth.runfiles import Part, read_json
+from synth.runs.runfiles import Part, read_json
 
 __all__ = ["Coverage", "Covered", "CoveredSkill", "read_coverage"]
 

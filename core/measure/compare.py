@@ -8,11 +8,11 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from synth.engine.flow import NO_TRAINING
-from synth.examined import Examined, RunResult, metric_of, read_flow, read_run, same_exam
-from synth.gate import Metric, change
+from synth.measure.examined import Examined, RunResult, metric_of, read_flow, read_run, same_exam
+from synth.measure.gate import Metric, change
+from synth.measure.stats import Interval, holm, two_level_bootstrap
 from synth.records import Judged
-from synth.runfiles import Part
-from synth.stats import Interval, holm, two_level_bootstrap
+from synth.runs.runfiles import Part
 
 __all__ = ["Arm", "Comparison", "Difference", "RunResult", "compare"]
 

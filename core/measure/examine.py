@@ -13,17 +13,17 @@ from synth.engine.flow import FlowParams
 from synth.engine.folder import RunFolder
 from synth.engine.session import Session
 from synth.errors import DataError, RunError, SynthError
-from synth.examinee import Examinee
 from synth.figures import level
 from synth.flows.answering import exam_graph, question_seeds
-from synth.gate import Metric, standing
 from synth.journal import Journal
-from synth.prepare import prepare_folders
+from synth.measure.examinee import Examinee
+from synth.measure.gate import Metric, standing
+from synth.measure.stats import Interval
 from synth.probe import unlimited
 from synth.progress import Progress
 from synth.records import Judged, Seed
-from synth.runfiles import Part
-from synth.stats import Interval
+from synth.rounds.prepare import prepare_folders
+from synth.runs.runfiles import Part
 from synth.teachers.models import weights_version
 from synth.teachers.team import Team
 

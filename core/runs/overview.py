@@ -7,12 +7,12 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from synth.collapse import Collapse
-from synth.cost import Ledger
-from synth.excerpts import AnswerChange, Excerpt, Score
-from synth.gate import Decision
-from synth.runfiles import Part
-from synth.stats import Interval
+from synth.measure.collapse import Collapse
+from synth.runs.cost import Ledger
+from synth.runs.excerpts import AnswerChange, Excerpt, Score
+from synth.measure.gate import Decision
+from synth.runs.runfiles import Part
+from synth.measure.stats import Interval
 
 __all__ = [
     "Drop",

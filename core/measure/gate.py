@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from synth.config.flowfile import Gate
 from synth.errors import SynthError
 from synth.figures import SPACE, level, probability, shift
+from synth.measure.stats import Interval, holm, mcnemar, paired_bootstrap, wilcoxon, wilson
 from synth.records import Judged
-from synth.stats import Interval, holm, mcnemar, paired_bootstrap, wilcoxon, wilson
 
 __all__ = [
     "Change",

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from synth.config import FlowFile, Gate
 from synth.errors import DataError
 from synth.figures import SPACE, level, probability
-from synth.gate import Decision, GuardChange, Noise, change
+from synth.measure.gate import Decision, GuardChange, Noise, change
+from synth.measure.stats import items_needed, mean_not_worse, not_worse, wilson
 from synth.records import Judged
-from synth.stats import items_needed, mean_not_worse, not_worse, wilson
 
 __all__ = ["Exams", "check_sizes", "guard_change", "guarded", "noise_of", "spent"]
 

@@ -14,10 +14,10 @@ from typing import Any
 import orjson
 
 from synth.chat import CallFailed, Request
-from synth.differences import differences
+from synth.runs.differences import differences
 from synth.errors import RunError
 from synth.records import Message
-from synth.runfiles import open_readonly
+from synth.runs.runfiles import open_readonly
 
 __all__ = ["Recording"]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from synth.records import Judged, Message, Rejection, Sample
-from synth.runfiles import Part, read_lines
+from synth.runs.runfiles import Part, read_lines
 
 __all__ = ["AnswerChange", "Excerpt", "Score", "answers", "kept_samples", "rejections"]
 

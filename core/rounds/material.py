@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from synth import __version__
-from synth.collapse import Collapse, measure
 from synth.curation import Curated, curate, token_counter, write_dataset
 from synth.data import normalise
 from synth.engine.flow import Flow
 from synth.engine.folder import RunFolder
 from synth.engine.session import Session
 from synth.errors import CollapseError, SynthError
+from synth.measure.collapse import Collapse, measure
 from synth.records import Sample
-from synth.runfiles import read_json
+from synth.runs.runfiles import read_json
 from synth.teachers.team import Team
 
 __all__ = ["make_data"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from synth.vectors import word_vectors
+from synth.measure.vectors import word_vectors
 
 __all__ = ["distinct", "vendi"]
 

@@ -13,7 +13,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict
 
 from synth.errors import RunError
-from synth.runfiles import open_readonly
+from synth.runs.runfiles import open_readonly
 
 __all__ = ["Audit", "audit"]
 

@@ -12,8 +12,8 @@ from pydantic import Field
 
 from synth.errors import RunError
 from synth.records import Call, Rejection, Sample
-from synth.runfiles import Part, open_readonly
-from synth.trees import SearchTree, find_tree
+from synth.runs.runfiles import Part, open_readonly
+from synth.runs.trees import SearchTree, find_tree
 
 __all__ = ["Maker", "Origin", "Story", "look_up"]
 

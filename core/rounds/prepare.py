@@ -15,10 +15,10 @@ from synth.errors import ModelError
 from synth.flows.answering import question_messages
 from synth.progress import Progress
 from synth.records import Question, content_id
+from synth.rounds.warm import warm_rows, warmed
 from synth.students.launch import build_scratch
 from synth.teachers.models import resolve
 from synth.teachers.models.cache import cache_root
-from synth.warm import warm_rows, warmed
 
 __all__ = ["prepare_folders"]
 

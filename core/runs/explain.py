@@ -12,10 +12,10 @@ import orjson
 from pydantic import Field
 
 from synth.errors import RunError
-from synth.gate import Decision
-from synth.lookup import Origin, Story, look_up
+from synth.measure.gate import Decision
+from synth.runs.lookup import Origin, Story, look_up
 from synth.records import Call, Message, Rejection, Sample
-from synth.runfiles import Part, open_readonly, read_json
+from synth.runs.runfiles import Part, open_readonly, read_json
 
 __all__ = ["Ancestor", "Explanation", "Step", "explain", "journal_steps", "open_journals", "steps"]
 

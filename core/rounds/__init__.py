@@ -1,0 +1,1 @@
+"""Rounds: how one goes, and the loop that goes round."""
