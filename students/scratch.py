@@ -23,7 +23,7 @@ def scratch_job(spec: Scratch, data: Path, output: Path, work: Path) -> TrainJob
         batch_size=64,
         warmup_ratio=0.05,
         weight_decay=0.01,
-        max_length=512,
+        max_length=1024,
         seed=spec.seed,
     )
     return TrainJob(

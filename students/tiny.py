@@ -35,7 +35,7 @@ def tiny_tokenizer() -> PreTrainedTokenizerFast:
         bos_token=BOS,
         eos_token=END,
         chat_template=TEMPLATE.read_text(encoding="utf-8"),
-        model_max_length=512,
+        model_max_length=1024,
         clean_up_tokenization_spaces=False,
     )
 
@@ -49,7 +49,7 @@ def tiny_config(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
         num_hidden_layers=3,
         num_attention_heads=3,
         num_key_value_heads=3,
-        max_position_embeddings=512,
+        max_position_embeddings=1024,
         tie_word_embeddings=True,
         # Wider than the usual 0.02, which at this width makes the first hundred steps idle.
         initializer_range=0.05,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 from synth.chat import CallFailed, Leaving, Reply, Request
@@ -11,9 +11,10 @@ from synth.errors import ModelError
 from synth.records import Message
 from synth.reference import referred
 
-__all__ = ["ProgramEndpoint", "load_program"]
+__all__ = ["Program", "ProgramEndpoint", "load_program"]
 
-Program = Callable[..., "str | Awaitable[str]"]
+Program = Callable[..., Any]
+"""From messages to text, or to something that can be awaited for it."""
 
 
 def load_program(reference: str) -> Program:

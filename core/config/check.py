@@ -59,6 +59,9 @@ def check_files(
         fault = _of_program(loaded.flow.warm_start.program)
         if fault is not None:
             problems.append(loaded.problem("warm_start.program", *fault))
+        dialogue = loaded.flow.warm_start.dialogue
+        if dialogue is not None and (fault := _of_program(dialogue)):
+            problems.append(loaded.problem("warm_start.dialogue", *fault))
     return problems
 
 

@@ -6,9 +6,22 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from synth.config.objectives import (
+    NEEDS,
+    Asft,
+    Dpo,
+    Grpo,
+    Hpt,
+    Kto,
+    Objective,
+    Orpo,
+    Pear,
+    PrefixRft,
+    Simpo,
+)
 from synth.config.strict import Strict
 
-__all__ = ["Dpo", "DpoLoss", "Lora", "Train", "WarmStart"]
+__all__ = ["Lora", "Train", "WarmStart"]
 
 
 class Lora(Strict):
@@ -19,59 +32,27 @@ class Lora(Strict):
     dropout: float = Field(default=0.0, ge=0, lt=1)
     layers: int | None = Field(default=None, gt=0)
     """Adapt only the top N layers; all when left out."""
-
-
-DpoLoss = Literal[
-    "sigmoid",
-    "hinge",
-    "ipo",
-    "exo_pair",
-    "nca_pair",
-    "robust",
-    "bco_pair",
-    "sppo_hard",
-    "aot",
-    "aot_unpaired",
-    "apo_zero",
-    "apo_down",
-    "discopop",
-    "sft",
-    "sigmoid_norm",
-]
-
-
-class Dpo(Strict):
-    """Direct preference optimisation (arXiv 2305.18290) and its relatives."""
-
-    beta: float = Field(default=0.1, gt=0)
-    """Strength of the pull towards the reference; 5 to 10 where log-probabilities are averaged."""
-    loss: DpoLoss = "sigmoid"
-    """TRL's name of the loss."""
-    length_normalised: bool = False
-    """Log-probabilities averaged over an answer's tokens instead of summed (arXiv 2507.06187).
-    Only for the `sigmoid` loss."""
-    label_smoothing: float = Field(default=0.0, ge=0, lt=0.5)
-    """Share of pairs taken to be the wrong way round; only for `robust` (0.1) and `exo_pair` (0.001)."""
-    nll: float = Field(default=0.0, ge=0)
-    """Weight of the chosen answer's negative log-likelihood (mean over its tokens), added to the loss."""
-    stop_when_both_fall: float | None = Field(default=None, gt=0)
-    """Training stops once both answers lost so many nats a token against the start."""
-
-    @model_validator(mode="after")
-    def _losses_go_together(self) -> Dpo:
-        if self.length_normalised and self.loss not in ("sigmoid", "sigmoid_norm"):
-            raise ValueError(f"'{self.loss}' has no averaged form; write 'loss: sigmoid', or leave it out")
-        if self.loss == "exo_pair" and not self.label_smoothing:
-            raise ValueError("'exo_pair' needs some label_smoothing; write 'label_smoothing: 0.001'")
-        return self
+    bits: Literal[4] | None = None
+    """4: the frozen weights are held in four bits (QLoRA, arXiv 2305.14314); only on a GPU."""
 
 
 class Train(Strict):
     """How a model learns. Rates and counts are per optimiser step."""
 
-    objective: Literal["sft", "dpo"] = "sft"
+    recipe: str | None = None
+    """Settings of a paper, by name, or a YAML file of your own; what is written beside it goes first."""
+    objective: Objective = "sft"
     dpo: Dpo = Dpo()
-    """Only for `objective: dpo`."""
+    """Only for `objective: dpo`, as each of the following is for its own."""
+    kto: Kto = Kto()
+    orpo: Orpo = Orpo()
+    simpo: Simpo = Simpo()
+    asft: Asft = Asft()
+    pear: Pear = Pear()
+    grpo: Grpo = Grpo()
+    """Also for `prefix-rft` and `hpt`, which make their attempts by it."""
+    prefix_rft: PrefixRft = PrefixRft()
+    hpt: Hpt = Hpt()
     lora: Lora | None = Lora()
     """`null` trains all weights."""
     learning_rate: float = Field(default=1e-4, gt=0)
@@ -80,16 +61,46 @@ class Train(Strict):
     gradient_accumulation: int = Field(default=1, gt=0)
     warmup_ratio: float = Field(default=0.03, ge=0, lt=1)
     scheduler: Literal["constant", "linear", "cosine", "constant_with_warmup"] = "cosine"
+    final_rate: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the learning rate at which a cosine ends."""
+    optimizer: Literal["adamw", "rmsprop", "paged-adamw-8bit"] = "adamw"
+    """`paged-adamw-8bit` is of bitsandbytes; only on a GPU."""
+    betas: tuple[float, float] = (0.9, 0.999)
+    """Decay of AdamW's two means."""
     weight_decay: float = Field(default=0.0, ge=0)
     max_grad_norm: float = Field(default=1.0, gt=0)
     max_length: int = Field(default=1024, gt=0)
     """Tokens of prompt plus answer; longer examples are rejected, never cut silently."""
     packing: bool = False
+    """Several examples a sequence; only for `sft` and `dft`."""
+    loss_on: Literal["answer", "assistant"] = "answer"
+    """What is learnt of a conversation: its last answer, or every assistant turn, those of the prompt too."""
     save_steps: int = Field(default=50, gt=0)
     """A checkpoint every so many steps, to go on from after a crash."""
     seed: int = 0
     threads: int | None = Field(default=None, gt=0)
     """CPU threads; by default all."""
+    launch: str | None = None
+    """How several processes train together: a configuration of `accelerate`, by name or as a YAML file.
+    Left out, one process, or one a GPU."""
+    trackers: tuple[Literal["trackio", "wandb", "mlflow"], ...] = ()
+    """Who else is told of every step; must be installed."""
+
+    @model_validator(mode="after")
+    def _settings_go_together(self) -> Train:
+        if self.packing and self.objective not in ("sft", "dft"):
+            raise ValueError(f"'{self.objective}' cannot be packed; write 'packing: false'")
+        if self.loss_on == "assistant" and NEEDS[self.objective] != "answers":
+            raise ValueError(f"'{self.objective}' learns whole answers; write 'loss_on: answer'")
+        if self.loss_on == "assistant" and self.objective == "response-only":
+            raise ValueError("'response-only' leaves the prompt out; write 'loss_on: answer'")
+        answers, group = self.batch_size * self.gradient_accumulation, self.grpo.generations
+        if NEEDS[self.objective] in ("truths", "demonstrations") and answers % group:
+            raise ValueError(
+                f"a step of {answers} answers (batch_size times gradient_accumulation) cannot be shared by "
+                f"groups of {group}; make it a multiple of grpo.generations"
+            )
+        return self
 
 
 class WarmStart(Strict):
@@ -99,6 +110,9 @@ class WarmStart(Strict):
     """Name of the data source whose questions are answered."""
     program: str
     """`module:function` that answers them."""
+    dialogue: str | None = None
+    """`module:function` that puts turns between a question and its answer: it is called with the question's
+    messages and the answer's number, and returns the messages to answer."""
     samples: int = Field(default=1, gt=0)
     """Answers to each question."""
     train: Train = Train(lora=None, learning_rate=2e-5)

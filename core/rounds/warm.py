@@ -20,7 +20,7 @@ from synth.students.job import TrainJob
 from synth.students.launch import train
 from synth.teachers.models import weights_version
 from synth.teachers.models.cache import cache_root
-from synth.teachers.program import ProgramEndpoint, load_program
+from synth.teachers.program import Program, ProgramEndpoint, load_program
 
 __all__ = ["warm_rows", "warmed"]
 
@@ -67,22 +67,24 @@ async def warm_rows(flow: FlowFile, path: Path) -> list[dict[str, object]]:
     held_out = [q.question for name in exams for q in read_questions(flow.data[name], base=path.parent)]
     questions = read_questions(source, base=path.parent, exclude=held_out)
     program = ProgramEndpoint(load_program(warm.program))
-    return [row for question in questions for row in await _rows(question, warm, program, flow)]
+    turn = load_program(warm.dialogue) if warm.dialogue else None
+    return [row for question in questions for row in await _rows(question, warm, program, turn, flow)]
 
 
 async def _rows(
-    question: Question, warm: WarmStart, program: ProgramEndpoint, flow: FlowFile
+    question: Question, warm: WarmStart, program: ProgramEndpoint, turn: Program | None, flow: FlowFile
 ) -> list[dict[str, object]]:
-    messages = question_messages(question.question, flow.evaluate)
-    try:
-        replies = await program.chat(Request(messages, Sampling()), warm.program, warm.samples, 0, "warm")
-    except CallFailed as error:
-        raise ModelError(
-            f"the warm start's program {warm.program!r} gave no answer to {question.question[:80]!r}: "
-            f"{error.detail}",
-            f"name a program that answers the questions of data.{warm.data}",
-        ) from error
-    return [
-        {"prompt": messages, "completion": [{"role": "assistant", "content": reply.text}]}
-        for reply in replies
-    ]
+    rows: list[dict[str, object]] = []
+    for number in range(warm.samples):
+        messages = question_messages(question.question, flow.evaluate)
+        try:
+            messages = turn(messages, number) if turn else messages
+            [reply] = await program.chat(Request(messages, Sampling()), warm.program, 1, number, "warm")
+        except (CallFailed, ValueError) as error:
+            raise ModelError(
+                f"the warm start's program {warm.program!r} gave no answer to {question.question[:80]!r}: "
+                f"{error.detail if isinstance(error, CallFailed) else error}",
+                f"name a program that answers the questions of data.{warm.data}",
+            ) from error
+        rows.append({"prompt": messages, "completion": [{"role": "assistant", "content": reply.text}]})
+    return rows

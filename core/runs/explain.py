@@ -13,11 +13,20 @@ from pydantic import Field
 
 from synth.errors import RunError
 from synth.measure.gate import Decision
-from synth.runs.lookup import Origin, Story, look_up
 from synth.records import Call, Message, Rejection, Sample
+from synth.runs.lookup import Origin, Story, look_up
 from synth.runs.runfiles import Part, open_readonly, read_json
 
-__all__ = ["Ancestor", "Explanation", "Step", "explain", "journal_steps", "open_journals", "steps"]
+__all__ = [
+    "Ancestor",
+    "Explanation",
+    "Step",
+    "explain",
+    "explained",
+    "journal_steps",
+    "open_journals",
+    "steps",
+]
 
 COLUMNS = "stage, agent, role, model, weights, request, reply"
 QUOTING = 20
@@ -63,7 +72,11 @@ class Explanation(Part):
 
 def explain(run: Path, prefix: str) -> Explanation:
     """The ancestry of the record whose id begins so. Raises `RunError` as `look_up` does."""
-    story = look_up(run, prefix)
+    return explained(run, look_up(run, prefix))
+
+
+def explained(run: Path, story: Story) -> Explanation:
+    """The ancestry of a record whose story is known. Raises `RunError` for a damaged journal."""
     with open_journals(run) as journals:
         sample = story.sample or _dropped_later(story, journals)
         own = list(steps(sample.lineage.calls, journals)) if sample else _quoting(story, journals)

@@ -15,7 +15,7 @@ from synth.records import Call, Rejection, Sample
 from synth.runs.runfiles import Part, open_readonly
 from synth.runs.trees import SearchTree, find_tree
 
-__all__ = ["Maker", "Origin", "Story", "look_up"]
+__all__ = ["Maker", "Origin", "Story", "look_up", "story_of"]
 
 SHORTEST = 3
 """Fewest characters of an id that are looked up."""
@@ -73,7 +73,7 @@ def look_up(run: Path, prefix: str) -> Story:
     found = {sample.id: (number, sample) for number, sample in _samples(run, prefix)}
     if found:
         number, sample = found[_only(found, prefix)]
-        return _tell(run, number, sample.seed_id, sample.id, sample, [])
+        return story_of(run, number, sample.seed_id, sample.id, sample, [])
     refused: dict[str, tuple[int, list[Rejection]]] = {}
     for number, rejection in _rejections(run, prefix):
         name = _name(rejection, prefix)
@@ -87,12 +87,13 @@ def look_up(run: Path, prefix: str) -> Story:
         )
     name = _only(refused, prefix)
     number, rejections = refused[name]
-    return _tell(run, number, rejections[0].seed_id, name, None, rejections)
+    return story_of(run, number, rejections[0].seed_id, name, None, rejections)
 
 
-def _tell(
+def story_of(
     run: Path, number: int, seed: str, name: str, sample: Sample | None, rejections: list[Rejection]
 ) -> Story:
+    """The story of a record that is at hand, made from `seed` in round `number`. Raises `RunError`."""
     journal = run / "journal.db"
     connection = open_readonly(journal) if journal.is_file() else None
     try:

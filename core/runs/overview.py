@@ -8,11 +8,11 @@ from typing import Any, Literal
 from pydantic import Field
 
 from synth.measure.collapse import Collapse
+from synth.measure.gate import Decision
+from synth.measure.stats import Interval
 from synth.runs.cost import Ledger
 from synth.runs.excerpts import AnswerChange, Excerpt, Score
-from synth.measure.gate import Decision
 from synth.runs.runfiles import Part
-from synth.measure.stats import Interval
 
 __all__ = [
     "Drop",

@@ -14,9 +14,9 @@ from typing import Any
 import orjson
 
 from synth.chat import CallFailed, Request
-from synth.runs.differences import differences
 from synth.errors import RunError
 from synth.records import Message
+from synth.runs.differences import differences
 from synth.runs.runfiles import open_readonly
 
 __all__ = ["Recording"]

@@ -15,13 +15,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 
-from synth.measure.collapse import Collapse
 from synth.config.flowfile import ModelSpec, Prices
-from synth.runs.cost import Tariff, ledger, worked
 from synth.errors import RunError
-from synth.runs.excerpts import answers, kept_samples, rejections
-from synth.measure.gate import Decision
 from synth.journal import StageRow
+from synth.measure.collapse import Collapse
+from synth.measure.gate import Decision
+from synth.runs.cost import Tariff, ledger, worked
+from synth.runs.excerpts import answers, kept_samples, rejections
 from synth.runs.overview import (
     Drop,
     LossPoint,

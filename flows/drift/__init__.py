@@ -135,7 +135,10 @@ def _repairs(signals: list[Signal]) -> list[Signal]:
 
 def _records(signals: list[Signal], params: Params, seed: int) -> list[Signal]:
     """What an iteration makes pairs of, as the arm has it: replies that displeased with the complaint
-    about them; in SPIN as many that pleased. Raises `DataError` if there is nothing."""
+    about them; in SPIN as many that pleased, in the placebo as many of all.
+
+    Raises `DataError` if there is nothing.
+    """
     displeased = [one for one in signals if not one.satisfied and (one.feedback or one.wish)]
     if not displeased:
         raise DataError(
@@ -144,6 +147,8 @@ def _records(signals: list[Signal], params: Params, seed: int) -> list[Signal]:
         )
     if params.arm == "control-shuffled":
         return shuffled(displeased, seed)
+    if params.arm == "control-random":
+        return random.Random(f"{seed}/lot").sample(signals, len(displeased))
     if params.arm != "control-spin":
         return displeased
     pleased = [one for one in signals if one.satisfied]

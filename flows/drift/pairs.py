@@ -109,7 +109,7 @@ class _Nodes:
         guide, arm = self.guide, self.params.arm
         if arm == "faithful":
             return [([{"role": "text", "content": guide.plain(signal)}], guide.plain_prompt.hash, 0)]
-        if arm in ("control-unguided", "control-spin"):
+        if arm in ("control-unguided", "control-random", "control-spin"):
             return [(guide.unguided(signal), "", 1)]
         guided = (guide.chat(signal), guide.chat_prompt.hash, 0)
         return [(guide.unguided(signal), "", 1), guided] if arm == "control-iterdpo" else [guided]

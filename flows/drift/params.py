@@ -19,17 +19,18 @@ class Params(FlowParams):
         "fixed",
         "control-shuffled",
         "control-unguided",
+        "control-random",
         "control-spin",
         "control-iterdpo",
         "control-none",
     ] = "fixed"
-    """`faithful`: as the published code does it: a plain-text prompt cut at its end, one sample,
-    whatever stands after the last mark. `fixed`: the chat template, history cut at its beginning,
-    the first of several samples that is fit to be learnt. The controls are the fixed arm with
-    one thing changed: `control-shuffled`: someone else's complaint; `control-unguided`: no
-    complaint; `control-spin`: a reply that pleased against one of the student's own;
-    `control-iterdpo`: two of the student's own, ranked. `control-none`: no training; the student
-    is examined twice."""
+    """`faithful`: as the published code does it: a plain-text prompt cut at its end, one sample, whatever
+    stands after the last mark. `fixed`: the chat template, history cut at its beginning, the first of
+    several samples that is fit to be learnt. The controls are the fixed arm with one thing changed:
+    `control-shuffled`: someone else's complaint; `control-unguided`: no complaint; `control-random`: no
+    complaint, and who was displeased drawn by lot; `control-spin`: a reply that pleased against one of
+    the student's own; `control-iterdpo`: two of the student's own, ranked. `control-none`: no training;
+    the student is examined twice."""
     detect: Literal["tags", "rubric", "simulator"] = "simulator"
     """How dissatisfaction is found: `tags` in the data (as in the paper, whose data are tagged),
     `rubric`: an agent reads the conversations, `simulator`: a simulated user complains where the

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 import re
 from collections.abc import Sequence
 from functools import lru_cache
@@ -15,12 +16,18 @@ from pathlib import Path
 
 import yaml
 
+from synth.flows.drift.guide import Guide
+from synth.flows.drift.signals import Signal
 from synth.records import Message
+from synth.teachers.novice import small_talk
+from synth.verify.constraints import describe, find_constraints
 
-__all__ = ["KINDS", "displeased"]
+__all__ = ["KINDS", "complained", "displeased"]
 
 KINDS = ("correction", "repetition", "frustration")
 """How a user can complain: say what is wrong, say it again, or lose patience."""
+LONGEST = 4096
+"""Tokens of a dialogue: nothing of a warm start is cut."""
 
 
 def displeased(messages: Sequence[Message]) -> str:
@@ -31,6 +38,20 @@ def displeased(messages: Sequence[Message]) -> str:
     digest = hashlib.blake2b(text.encode(), digest_size=4).digest()
     wording = wordings[int.from_bytes(digest, "big") % len(wordings)]
     return json.dumps({"complaint": wording.replace("{missed}", " ".join(missed.splitlines()))})
+
+
+def complained(messages: Sequence[Message], sample: int) -> list[Message]:
+    """The dialogue of a warm start: every second answer is one to a complaint about a novice's small talk.
+
+    `messages` end with a request that carries constraints; what is complained of is all of them.
+    """
+    if sample % 2 == 0:
+        return list(messages)
+    rng = random.Random(f"{sample}/{messages[-1]['content']}")
+    missed = " ".join(describe(one) for one in find_constraints(messages[-1]["content"]))
+    feedback = rng.choice(_wordings()[rng.choice(KINDS)]).replace("{missed}", missed)
+    signal = Signal.of(messages, small_talk(rng), satisfied=False, feedback=feedback)
+    return Guide(LONGEST).chat(signal)
 
 
 @lru_cache(maxsize=1)

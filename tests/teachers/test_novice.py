@@ -1,0 +1,39 @@
+"""The novice: the program a tiny student is trained on before preferences have something to move."""
+
+from __future__ import annotations
+
+from synth.config import DataSource
+from synth.data.instructions import instruction_questions
+from synth.flows.drift.user import complained
+from synth.records import Message
+from synth.teachers.novice import answer
+from synth.verify.constraints import check
+
+FAMILIES = ("punctuation:no_comma", "change_case:english_lowercase", "startend:quotation")
+SOURCE = DataSource(source="instructions", families=FAMILIES, size=100)
+
+
+def followed(*, after_complaint: bool) -> float:
+    """Share of the requests whose constraint the novice follows."""
+    verdicts = []
+    for number, question in enumerate(instruction_questions(SOURCE)):
+        asked: list[Message] = [{"role": "user", "content": question.question}]
+        messages = complained(asked, 2 * number + 1) if after_complaint else asked
+        verdicts.append(check(answer(messages), question.meta["constraints"]).strict[0])
+    return sum(verdicts) / len(verdicts)
+
+
+def test_it_follows_half_at_once_and_nearly_all_after_a_complaint() -> None:
+    """What preference training starts from, and what a complaint in view has to add to it."""
+    assert 0.4 < followed(after_complaint=False) < 0.6
+    assert followed(after_complaint=True) > 0.85
+
+
+def test_every_second_dialogue_complains_of_an_answer_that_heeds_nothing() -> None:
+    """The tiny student sees requests bare and complained of, in DRIFT's own form."""
+    for question in instruction_questions(SOURCE):
+        asked: list[Message] = [{"role": "user", "content": question.question}]
+        assert complained(asked, 0) == asked
+        first, reply, complaint = complained(asked, 1)
+        assert first == asked[0] and complaint["role"] == "user"
+        assert not check(reply["content"], question.meta["constraints"]).strict[0]
