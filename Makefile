@@ -1,5 +1,6 @@
 # make run   sets everything up and runs flows/stat.yaml
 # make test  sets everything up and runs the tests
+# make docs  builds the pages under docs/ into build/site
 # BACKEND=gpu takes the GPU build of vLLM instead of the CPU build.
 
 PYTHON ?= python3
@@ -8,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready-$(BACKEND)
 
-.PHONY: run test lint types bench setup clean
+.PHONY: run test lint types docs bench setup clean
 
 setup: $(READY)
 
@@ -37,6 +38,9 @@ types: $(READY)
 	rm -rf build
 	$(BIN)/pip install --quiet --no-deps --target build/tree .
 	cd build/tree && ../../$(BIN)/mypy --config-file ../../pyproject.toml -p synth
+
+docs: $(READY)
+	$(BIN)/sphinx-build --quiet --fail-on-warning -b html docs build/site
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks

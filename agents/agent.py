@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from langgraph.runtime import Runtime
 from pydantic import BaseModel
 
 from synth.agents.parse import Unparsed, parse_json
@@ -61,6 +63,16 @@ class Agent(Generic[T]):
         except Unparsed as error:
             return await self._repair(context, messages, reply, error, sample)
 
+    def node(self, *reads: str, writes: str | None = None) -> Callable[..., Awaitable[dict[str, T]]]:
+        """This agent as a node of a graph: the state's `reads` fill in its prompt (all of the state, where
+        none are named), and its answer is put under `writes`, by default its own name."""
+
+        async def answer(state: Mapping[str, Any], runtime: Runtime[Context]) -> dict[str, T]:
+            variables = {name: state[name] for name in reads} if reads else state
+            return {writes or self.name: await self(runtime.context, **variables)}
+
+        return answer
+
     async def _repair(
         self, context: Context, messages: list[Message], reply: Reply, problem: Unparsed, sample: int
     ) -> T:
@@ -109,7 +121,8 @@ async def ask(
 ) -> list[Reply]:
     """`n` plain replies from a role, noted in the lineage. Raises `Dropped("call-failed")`."""
     model: Chat = context.models[role]
-    request = Request(messages, sampling, schema, stage=f"{context.round}/{context.stage}", agent=agent)
+    stage = f"{context.round}/{context.stage}"
+    request = Request(messages, sampling, schema, stage=stage, agent=agent, record=context.seed_id)
     try:
         replies = await model.ask(request, n=n, first=first)
     except CallFailed as error:

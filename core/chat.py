@@ -7,7 +7,7 @@ endpoint or a program. Agents and the engine know nothing else of their models.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -18,13 +18,19 @@ from synth.records import Message, Rejection, Sampling
 __all__ = ["CallFailed", "Chat", "Dropped", "Leaving", "Reply", "Request", "call_key"]
 
 
-Leaving = Callable[[], Awaitable[None]]
-"""Awaited when a request has its place at an endpoint and is about to go."""
+class Leaving(Protocol):
+    """Awaited when a request has its place at an endpoint and is about to go.
+
+    `moved` names the server where it was cut off before, if it now goes to another: a repeat.
+    """
+
+    def __call__(self, moved: str = "") -> Awaitable[None]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One question to a model. `stage` and `agent` are bookkeeping and not part of the key.
+    """One question to a model. `stage`, `agent` and `record` (the seed's id) are bookkeeping and not
+    part of the key; the calls of one record go to the same server where there are several.
 
     A single message of the role `text` is a text to be continued as it is, without a chat template.
     `schema` asks for JSON of that shape, by guided decoding where the endpoint has it.
@@ -35,6 +41,7 @@ class Request:
     schema: dict[str, Any] | None = None
     stage: str = ""
     agent: str = ""
+    record: str = ""
 
     @property
     def plain(self) -> bool:

@@ -23,6 +23,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -61,11 +62,13 @@ INSERT INTO starts(session, replayed, at) VALUES(?,?,?)
 ON CONFLICT(session) DO UPDATE SET replayed = excluded.replayed
 """
 
-_SEND = "INSERT INTO sends(key, session, at) VALUES(?, ?, ?)"
+_SEND = "INSERT INTO sends(key, session, at) VALUES(?,?,?)"
 _CALL = (
     "INSERT OR IGNORE INTO calls(key, stage, agent, role, model, weights, request, reply,"
     " prompt_tokens, completion_tokens, seconds, at) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)"
 )
+_AT_ONCE = (64, 16, 4, 1)
+"""Rows of one statement: few sizes, so that SQLite compiles few statements."""
 
 _Row = tuple[str, tuple[Any, ...], "asyncio.Future[None] | None"]
 """A statement, its values, and who waits for it; an empty statement ends the writer."""
@@ -302,7 +305,7 @@ class Journal:
         replayed = self.replayed
         connection.execute("BEGIN IMMEDIATE")
         for many in (_SEND, _CALL):
-            connection.executemany(many, [values for statement, values, _ in rows if statement is many])
+            _insert(connection, many, [values for statement, values, _ in rows if statement is many])
         for statement, values, _ in rows:
             if statement is not _SEND and statement is not _CALL:
                 connection.execute(statement, values)
@@ -359,3 +362,15 @@ class Journal:
                 f"the journal {self.path} has format {found}; this version of synth reads {SCHEMA_VERSION}",
                 "go on with the version that made it, or start anew with --fresh",
             )
+
+
+def _insert(connection: sqlite3.Connection, statement: str, rows: list[tuple[Any, ...]]) -> None:
+    """Execute a one-row INSERT for many rows, many at a time: after each statement SQLite has to
+    get the interpreter back from a busy loop, which may take milliseconds."""
+    head, marks = statement.rsplit("VALUES", 1)
+    start = 0
+    for size in _AT_ONCE:
+        many = f"{head}VALUES{','.join([marks] * size)}"
+        while len(rows) - start >= size:
+            connection.execute(many, list(chain.from_iterable(rows[start : start + size])))
+            start += size

@@ -117,6 +117,8 @@ class Plan(Part):
     seconds_least: float | None
     seconds_most: float | None
     money: float | None
+    hints: list[str] = Field(default_factory=list)
+    """What published experience would do otherwise."""
 
 
 @dataclass(frozen=True)

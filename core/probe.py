@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from synth.chat import Chat
-from synth.config import Evaluate, FlowFile, Loaded
+from synth.config import Curriculum, Evaluate, FlowFile, Loaded
 from synth.engine.flow import Flow, FlowParams
 from synth.engine.folder import RunFolder
 from synth.engine.runner import Graph, Result
@@ -28,6 +28,7 @@ from synth.plan import AgentPlan, Plan, StagePlan, Survey, estimate, mean_prompt
 from synth.progress import Progress
 from synth.records import Seed
 from synth.rounds.prepare import prepare_folders
+from synth.rounds.split import split_hint
 from synth.runs.cost import Tariff, gpus_held
 from synth.runs.runfiles import read_journal
 from synth.teachers.team import Team
@@ -107,7 +108,9 @@ async def plan_run(loaded: Loaded, folder: RunFolder, probe: int, progress: Prog
         finally:
             journal.close()
     survey = Survey(loaded.flow, loaded.params, sources, session.found, loaded.path)
-    return estimate(survey, _whole_round(flow.plan(survey), survey), calls, tariff, probe)
+    plan = estimate(survey, _whole_round(flow.plan(survey), survey), calls, tariff, probe)
+    hint = split_hint(loaded.flow, loaded.params.examples)
+    return plan.model_copy(update={"hints": [hint] if hint else []})
 
 
 def unlimited(flow: FlowFile) -> FlowFile:
@@ -163,6 +166,8 @@ def _whole_round(stages: list[StagePlan], survey: Survey) -> list[StagePlan]:
     before, after = _exams(survey, flow, "before"), _exams(survey, flow, "after")
     if flow.gate.noise:
         before.insert(1, _exam("exam-again", survey, flow.evaluate, first_only=True))
+    if flow.curriculum is not None:
+        before.append(_attempts(flow.curriculum, survey, flow.evaluate))
     return [*before, *stages, train, *after]
 
 
@@ -184,3 +189,12 @@ def _exam(
     why = f"{len(questions)} {source} questions"
     agent = AgentPlan("answer", "student", len(questions), why, settings.max_tokens, prompt)
     return StagePlan(name, len(questions), (agent,), like="exam-before", first_only=first_only)
+
+
+def _attempts(curriculum: Curriculum, survey: Survey, settings: Evaluate) -> StagePlan:
+    """The student's answers that tell how much each source of the pool teaches."""
+    exam = _exam("curriculum", survey, settings, curriculum.data, first_only=False)
+    (answer,) = exam.agents
+    why = f"{answer.why} x {curriculum.samples} answers"
+    calls = answer.calls * curriculum.samples
+    return replace(exam, agents=(replace(answer, calls=calls, why=why),))

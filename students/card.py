@@ -9,6 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from synth.config.objectives import NEEDS, Objective
 from synth.students.job import TrainJob, TrainResult, digest, write_file
 
 __all__ = ["add_evaluation", "write_card"]
@@ -21,7 +22,24 @@ TEMPLATES = Environment(
     keep_trailing_newline=True,
 )
 EVALUATION = "## Evaluation\n"
-OBJECTIVES = {"sft": "supervised fine-tuning", "dpo": "preference optimisation"}
+OBJECTIVES: dict[Objective, str] = {
+    "sft": "supervised fine-tuning",
+    "dft": "dynamic fine-tuning (DFT)",
+    "asft": "anchored supervised fine-tuning (ASFT)",
+    "pear": "reweighted supervised fine-tuning (PEAR)",
+    "response-only": "response tuning",
+    "dpo": "preference optimisation",
+    "kto": "preference optimisation (KTO)",
+    "orpo": "preference optimisation (ORPO)",
+    "simpo": "preference optimisation (SimPO)",
+    "grpo": "reinforcement by a verifier (GRPO)",
+    "prefix-rft": "reinforcement by a verifier from the beginnings of demonstrations (Prefix-RFT)",
+    "hpt": "reinforcement by a verifier with demonstrations (HPT)",
+}
+
+
+UNTOLD = ("threads", "save_steps", "launch", "trackers")
+"""Settings that say nothing of the weights."""
 
 
 def write_card(folder: Path, job: TrainJob, result: TrainResult) -> None:
@@ -52,14 +70,22 @@ def add_evaluation(folder: Path, decision: Mapping[str, Any]) -> None:
 
 def _recipe(job: TrainJob) -> dict[str, Any]:
     """The settings as rows of a table, LoRA's among them."""
-    rows = job.train.model_dump(mode="json", exclude={"lora", "threads", "save_steps", "dpo"})
-    if job.train.objective == "dpo":
-        rows |= {f"dpo.{name}": value for name, value in job.train.dpo.model_dump().items()}
+    objective = job.train.objective
+    own = {objective.replace("-", "_")}
+    if NEEDS[objective] in ("truths", "demonstrations"):
+        own.add("grpo")
+    rows: dict[str, Any] = {}
+    for name, value in job.train.model_dump(mode="json", exclude={"lora", *UNTOLD}).items():
+        if not isinstance(value, dict):
+            rows[name] = value
+        elif name in own:
+            rows |= {f"{name}.{inner}": setting for inner, setting in value.items()}
     if job.steps:
         rows.pop("epochs")
     lora = job.train.lora
+    bits = f", the base in {lora.bits} bits" if lora and lora.bits else ""
     return {
-        "weights": f"LoRA r {lora.r}, alpha {lora.alpha}, {_layers(lora.layers)}" if lora else "all",
+        "weights": f"LoRA r {lora.r}, alpha {lora.alpha}, {_layers(lora.layers)}{bits}" if lora else "all",
         **rows,
     }
 

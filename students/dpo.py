@@ -22,9 +22,10 @@ from trl import DPOConfig, DPOTrainer
 
 from synth.config.flowfile import Dpo
 from synth.students.job import TrainJob
+from synth.students.traced import Traced, trace
 from synth.students.weights import load_model, new_adapter
 
-__all__ = ["PairTrainer", "loss_settings", "make_trainer"]
+__all__ = ["PairTrainer", "loss_settings", "make_trainer", "shared"]
 
 TAU = 0.5
 """A pair still pulls at the weights where sigmoid(-margin) is at least this (arXiv 2510.02341)."""
@@ -38,11 +39,12 @@ def make_trainer(
     trainer = PairTrainer(
         model,
         args=DPOConfig(**settings, **loss_settings(job.train.dpo), precompute_ref_log_probs=True),
-        train_dataset=_shared(rows, job.checkpoints / "rows"),
+        train_dataset=shared(rows, job.checkpoints / "rows"),
         processing_class=tokenizer,
         peft_config=new_adapter(job, model),
     )
     trainer.averages = trainer.loss_types[0] == "sigmoid_norm"
+    trace(trainer)
     if isinstance(trainer.model, PeftModel) and "ref" in trainer.model.peft_config:
         # TRL's copy of the adapter as it was at the start, needed no more; it would be saved with each
         # checkpoint, and a checkpoint of two adapters is not the one that training goes on from.
@@ -50,7 +52,7 @@ def make_trainer(
     return trainer
 
 
-def _shared(rows: Dataset, folder: Path) -> Dataset:
+def shared(rows: Dataset, folder: Path) -> Dataset:
     """The rows in files that every process sees; TRL puts the reference's log-probabilities beside them.
 
     Once there they serve a training that goes on as well. They go with the checkpoints.
@@ -75,7 +77,7 @@ def loss_settings(dpo: Dpo) -> dict[str, Any]:
     }
 
 
-class PairTrainer(DPOTrainer):  # type: ignore[misc]  # trl is not typed
+class PairTrainer(Traced, DPOTrainer):  # type: ignore[misc]  # trl is not typed
     """Takes rows that are tokenised already, and notes what becomes of the pairs."""
 
     averages = False

@@ -13,11 +13,15 @@ from synth.config.flowfile import Train
 from synth.errors import DataError
 from synth.records import content_id
 
-__all__ = ["TrainJob", "TrainResult", "digest", "weights_digest", "write_file"]
+__all__ = ["TrainJob", "TrainResult", "decisive", "digest", "weights_digest", "write_file"]
 
-ASIDE: dict[str, Any] = {name: True for name in ("data", "output", "work", "adapter", "name")}
-ASIDE["train"] = {"threads", "save_steps"}
+ASIDE: dict[str, Any] = {name: True for name in ("data", "output", "work", "adapter", "name", "launch")}
+ASIDE["train"] = {"threads", "save_steps", "recipe", "launch", "trackers"}
 """What of a job has no part in the weights, or has it by its content."""
+SINCE = ("kto", "orpo", "simpo", "asft", "pear", "grpo", "prefix_rft", "hpt") + (
+    ("final_rate", "optimizer", "betas", "loss_on", "verifier")
+)
+"""Settings that came later: at their defaults they leave a fingerprint as it was before them."""
 
 
 class TrainResult(BaseModel):
@@ -70,6 +74,10 @@ class TrainJob(BaseModel):
     """Optimiser steps, instead of `train.epochs`."""
     template_options: dict[str, Any] = Field(default_factory=dict)
     """Variables for the chat template, such as `{"enable_thinking": false}`."""
+    launch: Path | None = None
+    """Configuration of `accelerate` for several processes; left out, one, or one a GPU."""
+    verifier: str = "answer"
+    """Who says what an attempt is worth, where the objective learns by reward; as in a flow file."""
     name: str = ""
     """What the model card calls the base model; its folder's name when empty."""
 
@@ -108,7 +116,8 @@ class TrainJob(BaseModel):
 
         Raises `DataError` if the data cannot be read.
         """
-        settings = self.model_dump(mode="json", exclude=ASIDE)
+        settings = _before(self.model_dump(mode="json", exclude=ASIDE), self)
+        settings["train"] = decisive(self.train)
         adapter = weights_digest(self.adapter) if self.adapter else ""
         try:
             return content_id([settings, adapter, digest([self.data])])
@@ -129,6 +138,20 @@ class TrainJob(BaseModel):
         if result.job != self.fingerprint():
             return None
         return result.model_copy(update={"output": self.output})
+
+
+def decisive(train: Train) -> dict[str, Any]:
+    """The settings of a training that have a part in the weights."""
+    settings = _before(train.model_dump(mode="json", exclude=ASIDE["train"]), train)
+    if settings["lora"] and settings["lora"]["bits"] is None:
+        del settings["lora"]["bits"]
+    return settings
+
+
+def _before(settings: dict[str, Any], model: BaseModel) -> dict[str, Any]:
+    """The settings without those that came since and are at their defaults."""
+    set_otherwise = model.model_dump(mode="json", exclude_defaults=True)
+    return {name: value for name, value in settings.items() if name not in SINCE or name in set_otherwise}
 
 
 def digest(files: Iterable[Path]) -> str:

@@ -43,6 +43,8 @@ CURES = (
     ),
     ("can't allocate memory", MEMORY),
     ("MemoryError", MEMORY),
+    ("No module named 'deepspeed'", "pip install deepspeed, or name another train.launch"),
+    ("DeepSpeed is not installed", "pip install deepspeed, or name another train.launch"),
     ("Permission denied", "make {work} and {output} writable for this user"),
     ("No module named", "install the training extra: pip install 'synth[cpu]', or 'synth[gpu]'"),
 )
@@ -86,7 +88,7 @@ async def _run(
             "make the folder writable, with space left on its disk",
         ) from error
     tail = LogTail(job.log)
-    process = await _start(_command(module, job.file, alone), job.printed)
+    process = await _start(_command(module, job.file, alone, job.launch), job.printed)
     ended = asyncio.create_task(process.wait())
     try:
         while not ended.done():
@@ -101,13 +103,18 @@ async def _run(
     return TrainResult.model_validate_json(job.report.read_bytes())
 
 
-def _command(module: str, file: Path, alone: bool = False) -> list[str]:
-    """One process, or with several GPUs one for each, under accelerate, unless it works `alone`."""
+def _command(module: str, file: Path, alone: bool = False, launch: Path | None = None) -> list[str]:
+    """One process, or as `launch` says, or with several GPUs one for each, unless it works `alone`."""
     gpus = 1 if alone else _gpus()
-    if gpus < 2:
+    if launch is not None and not alone:
+        options = ["--config_file", str(launch)]
+    elif gpus > 1:
+        options = (
+            f"--num_machines 1 --num_processes {gpus} --mixed_precision bf16 --dynamo_backend no".split()
+        )
+    else:
         return [sys.executable, "-m", module, str(file)]
-    options = f"--num_machines 1 --num_processes {gpus} --mixed_precision bf16 --dynamo_backend no"
-    return [sys.executable, "-m", "accelerate.commands.launch", *options.split(), "-m", module, str(file)]
+    return [sys.executable, "-m", "accelerate.commands.launch", *options, "-m", module, str(file)]
 
 
 def _gpus() -> int:

@@ -51,8 +51,8 @@ class StepLog:
 
     def mean(self, name: str) -> float:
         """Mean of a figure over the last tenth of the steps; nan before the first."""
-        last = self.lines[-max(1, len(self.lines) // 10) :]
-        return sum(line[name] for line in last) / len(last) if last else math.nan
+        last = [line[name] for line in self.lines[-max(1, len(self.lines) // 10) :] if name in line]
+        return sum(last) / len(last) if last else math.nan
 
 
 class LogTail:

@@ -9,22 +9,30 @@ from __future__ import annotations
 import os
 import shutil
 from importlib import import_module
-from typing import Any
+from pathlib import Path
 
 import datasets
 import torch
 from accelerate import PartialState
-from transformers import AutoConfig, AutoTokenizer, PrinterCallback, Trainer
+from datasets import Dataset
+from peft import PeftModel
+from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase, PrinterCallback, Trainer
 from transformers.utils import logging
 
-from synth.errors import TrainError
+from synth.config.objectives import NEEDS
 from synth.students.card import write_card
 from synth.students.checkpoints import clear_others, last_complete, step_of
-from synth.students.examples import COLUMNS, load_examples, tokenised
+from synth.students.examples import COLUMNS, load_examples
 from synth.students.job import TrainJob, TrainResult, weights_digest, write_file
+from synth.students.memory import check_memory, free_ram
 from synth.students.progress import Progress
+from synth.students.settings import trl_settings
+from synth.students.tokens import tokenised
 
 __all__ = ["train"]
+
+MODULES = {"dft": "sft", "asft": "sft", "pear": "sft", "response-only": "sft", "prefix-rft": "prefix_rft"}
+"""Objective -> module of its trainer, where that is not its name."""
 
 
 def train(job: TrainJob) -> TrainResult | None:
@@ -33,7 +41,8 @@ def train(job: TrainJob) -> TrainResult | None:
     Every process of a distributed training calls this; only the first gets the result.
     Raises `TrainError` or `DataError`.
     """
-    torch.set_num_threads(job.train.threads or len(os.sched_getaffinity(0)))
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    torch.set_num_threads(job.train.threads or max(1, len(os.sched_getaffinity(0)) // here))
     logging.disable_progress_bar()
     datasets.disable_progress_bars()
     state = PartialState(cpu=not torch.cuda.is_available())
@@ -42,54 +51,51 @@ def train(job: TrainJob) -> TrainResult | None:
             shutil.rmtree(job.output, ignore_errors=True)
             clear_others(job.checkpoints)
         checkpoint = last_complete(job.checkpoints)
+    settings = trl_settings(job, state.num_processes)
     tokenizer = AutoTokenizer.from_pretrained(job.model)
-    found = load_examples(job.data, COLUMNS[job.train.objective])
-    rows, left_out = tokenised(found, tokenizer, job.train.max_length, job.template_options)
-    objective = import_module(f"synth.students.{job.train.objective}")
-    trainer = objective.make_trainer(job, rows, tokenizer, _settings(job, state.num_processes))
-    progress = Progress(job, step_of(checkpoint) if checkpoint else 0, state.is_main_process)
+    rows, left_out = _rows(job, tokenizer)
+    if state.num_processes == 1:
+        _fits(job, rows, settings["per_device_train_batch_size"])
+    objective = job.train.objective
+    module = import_module(f"synth.students.{MODULES.get(objective, objective)}")
+    trainer = module.make_trainer(job, rows, tokenizer, settings)
+    progress = Progress(
+        job, step_of(checkpoint) if checkpoint else 0, state.is_main_process, lambda: trainer.step_rows
+    )
     trainer.add_callback(progress)
     trainer.remove_callback(PrinterCallback)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     return _publish(job, trainer, progress, len(rows), left_out)
 
 
-def _settings(job: TrainJob, processes: int) -> dict[str, Any]:
-    """The settings all trainers share, in TRL's names."""
-    train = job.train
-    batch, rest = divmod(train.batch_size, processes)
-    if rest:
-        raise TrainError(
-            f"training with {processes} processes: batch_size {train.batch_size} cannot be shared equally",
-            f"make train.batch_size a multiple of {processes}",
+def _rows(job: TrainJob, tokenizer: PreTrainedTokenizerBase) -> tuple[Dataset, int]:
+    """What is trained on, in the form the objective's trainer wants, and how many rows were too long."""
+    needs = NEEDS[job.train.objective]
+    found = load_examples(job.data, COLUMNS[needs])
+    if needs in ("truths", "demonstrations"):
+        from synth.students.grpo import fitting
+
+        return fitting(found, tokenizer, job)
+    return tokenised(found, tokenizer, job.train, job.template_options)
+
+
+def _fits(job: TrainJob, rows: Dataset, batch: int) -> None:
+    """Raises `TrainError` where the memory will not do."""
+    longest = job.train.max_length
+    sides = [name for name in rows.column_names if name.endswith("_ids") and name != "prompt_ids"]
+    if sides:
+        prompts = rows["prompt_ids"] if "prompt_ids" in rows.column_names else [[]] * len(rows)
+        longest = max(
+            len(prompt) + len(side)
+            for name in sides
+            for prompt, side in zip(prompts, rows[name], strict=True)
         )
     gpu = torch.cuda.is_available()
-    return {
-        "output_dir": str(job.checkpoints),
-        "use_cpu": not gpu,
-        "bf16": gpu,
-        "gradient_checkpointing": gpu,
-        "per_device_train_batch_size": batch,
-        "gradient_accumulation_steps": train.gradient_accumulation,
-        "num_train_epochs": train.epochs,
-        "max_steps": job.steps or -1,
-        "learning_rate": train.learning_rate,
-        "lr_scheduler_type": train.scheduler,
-        "warmup_steps": train.warmup_ratio,
-        "weight_decay": train.weight_decay,
-        "max_grad_norm": train.max_grad_norm,
-        "max_length": train.max_length,
-        "seed": train.seed,
-        "save_strategy": "steps",
-        "save_steps": train.save_steps,
-        "save_total_limit": 1,
-        "logging_steps": 1,
-        # The default replaces a nan by the mean of the other losses, and training goes on.
-        "logging_nan_inf_filter": False,
-        "dataloader_pin_memory": gpu,
-        "disable_tqdm": True,
-        "report_to": "none",
-    }
+    free = torch.cuda.mem_get_info()[0] if gpu else free_ram()
+    need = check_memory(job, longest, batch, free, gpu)
+    print(
+        f"memory: about {need.total / (1 << 30):.2f} GiB needed, {free / (1 << 30):.2f} GiB free", flush=True
+    )
 
 
 def _publish(
@@ -99,17 +105,9 @@ def _publish(
     temporary = job.output.with_name(f".{job.output.name}.new")
     if trainer.is_world_process_zero():
         shutil.rmtree(temporary, ignore_errors=True)
-    if job.train.lora:
-        # An adapter goes with its base model's tokenizer; vLLM warns of one with its own.
-        trainer.processing_class = None
-    else:
-        # Weights of a bf16 model are trained in fp32 and given back in bf16.
-        trainer.model.to(AutoConfig.from_pretrained(job.model).dtype or torch.float32)
-    trainer.save_model(str(temporary))
+    _save(job, trainer, temporary)
     if not trainer.is_world_process_zero():
         return None
-    # A pickle, which nothing here needs.
-    (temporary / "training_args.bin").unlink()
     log = progress.log
     last = log.lines[-1]
     result = TrainResult(
@@ -131,3 +129,18 @@ def _publish(
     temporary.rename(job.output)
     shutil.rmtree(job.checkpoints.parent, ignore_errors=True)
     return result
+
+
+def _save(job: TrainJob, trainer: Trainer, folder: Path) -> None:
+    """The weights alone, in the base model's own precision; no pickle, and no reference."""
+    if job.train.lora:
+        # An adapter goes with its base model's tokenizer; vLLM warns of one with its own.
+        trainer.processing_class = None
+        if isinstance(trainer.model, PeftModel) and "ref" in trainer.model.peft_config:
+            trainer.model.delete_adapter("ref")
+    else:
+        # Weights of a bf16 model are trained in fp32 and given back in bf16.
+        trainer.model.to(AutoConfig.from_pretrained(job.model).dtype or torch.float32)
+    trainer.save_model(str(folder))
+    if trainer.is_world_process_zero():
+        (folder / "training_args.bin").unlink()

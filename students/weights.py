@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import importlib.util
+from typing import Any
+
 import torch
-from peft import LoraConfig, PeftModel
-from transformers import AutoModelForCausalLM, PreTrainedModel
+from peft import LoraConfig, PeftModel, prepare_model_for_kbit_training
+from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedModel
 
 from synth.errors import TrainError
 from synth.students.job import TrainJob
 
-__all__ = ["load_model", "new_adapter"]
+__all__ = ["frozen_copy", "load_model", "new_adapter", "require_bitsandbytes"]
 
 
 def load_model(job: TrainJob) -> PreTrainedModel | PeftModel:
-    """The model to train. A frozen base is held in bf16 on a GPU, weights being trained in fp32.
+    """The model to train. A frozen base is held in bf16 or in four bits on a GPU, weights being
+    trained in fp32.
 
-    Raises `TrainError` for an adapter that is not there or of another shape.
+    Raises `TrainError` for an adapter that is not there or of another shape, and for four bits where
+    they cannot be had.
     """
     frozen = job.train.lora is not None
     dtype = torch.bfloat16 if frozen and torch.cuda.is_available() else torch.float32
-    model = AutoModelForCausalLM.from_pretrained(job.model, dtype=dtype, use_safetensors=True)
+    model = AutoModelForCausalLM.from_pretrained(job.model, dtype=dtype, use_safetensors=True, **_bits(job))
+    if job.train.lora and job.train.lora.bits:
+        model = prepare_model_for_kbit_training(model)
     if not job.adapter:
         return model
     if not (job.adapter / "adapter_model.safetensors").is_file():
@@ -32,6 +39,34 @@ def load_model(job: TrainJob) -> PreTrainedModel | PeftModel:
         return model.merge_and_unload().requires_grad_(True)
     _same_shape(job, model.peft_config["default"])
     return model
+
+
+def frozen_copy(job: TrainJob) -> PreTrainedModel:
+    """The start of a training once more, whole and frozen, as a reference."""
+    whole = job.model_copy(update={"train": job.train.model_copy(update={"lora": None})})
+    return load_model(whole).requires_grad_(False).eval()
+
+
+def require_bitsandbytes(setting: str) -> None:
+    """Raises `TrainError` where there is no GPU or bitsandbytes is not installed."""
+    if not torch.cuda.is_available():
+        raise TrainError(f"{setting} needs a GPU, and there is none", "leave it out, or train on a GPU")
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise TrainError(f"{setting} needs bitsandbytes, which is not installed", "pip install bitsandbytes")
+
+
+def _bits(job: TrainJob) -> dict[str, Any]:
+    """QLoRA's quantisation (arXiv 2305.14314): NF4 twice over, computing in bf16."""
+    if job.train.lora is None or job.train.lora.bits is None:
+        return {}
+    require_bitsandbytes("train.lora.bits: 4")
+    config = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )
+    return {"quantization_config": config, "device_map": {"": torch.cuda.current_device()}}
 
 
 def new_adapter(job: TrainJob, model: PreTrainedModel) -> LoraConfig | None:

@@ -1,29 +1,33 @@
-"""An OpenAI-compatible endpoint over plain HTTP: aiohttp and orjson, a tenth of the SDK's cost a call."""
+"""An OpenAI-compatible endpoint over plain HTTP, for thousands of calls at once."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
-import aiohttp
+import orjson
 from yarl import URL
 
 from synth.chat import CallFailed, Leaving, Reply, Request
 from synth.errors import EndpointError
 from synth.teachers.breaker import Breaker
+from synth.teachers.connections import Connections, Unreachable
 from synth.teachers.limit import Limit, Outcome
 from synth.teachers.retry import with_retries
 from synth.teachers.wire import Refused, Transient, body_of, failure_of, replies_of
 
 __all__ = ["HttpEndpoint"]
 
+Retries = Callable[[Callable[[], Awaitable[list[Reply]]]], Awaitable[list[Reply]]]
+
 
 class HttpEndpoint:
     """One server behind `base_url` (ending in /v1). Safe for thousands of calls in flight.
 
     `timeout` is seconds a call may take, counted from sending; waiting for a place does
-    not count. `say` is told when the endpoint goes away and comes back.
+    not count. `say` is told when the endpoint goes away and comes back. `retries` makes the tries
+    of one call; a pool of servers makes them itself.
     """
 
     def __init__(
@@ -37,22 +41,24 @@ class HttpEndpoint:
         patience: float = 600.0,
         probe_every: float = 2.0,
         check: Callable[[], None] = lambda: None,
+        retries: Retries = with_retries,
     ) -> None:
+        self._retries = retries
         self.base_url = base_url.rstrip("/")
         self._url = URL(f"{self.base_url}/chat/completions")
         self._plain_url = URL(f"{self.base_url}/completions")
+        self._models_url = URL(f"{self.base_url}/models")
         self.limit = Limit(concurrency)
         self._say = say
         self._guided = True
         self.breaker = Breaker(
             self.base_url, self.answers, say, patience=patience, every=probe_every, check=check
         )
-        self._headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json"}
         if api_key:
-            self._headers["Authorization"] = f"Bearer {api_key}"
+            headers["Authorization"] = f"Bearer {_header(api_key, self.base_url)}"
         self.timeout = timeout
-        self._timeout = aiohttp.ClientTimeout(total=timeout, sock_connect=min(30.0, timeout))
-        self._session: aiohttp.ClientSession | None = None
+        self._connections = Connections(self._url.origin(), headers, connect=min(30.0, timeout))
 
     @property
     def width(self) -> int:
@@ -93,7 +99,6 @@ class HttpEndpoint:
     ) -> list[Reply]:
         """Send until an answer comes or the retries are used up. Raises `CallFailed` or `Refused`."""
         body = self._body(request, model, n, first)
-        headers = {"X-Request-Id": name}
         url = self._plain_url if request.plain else self._url
 
         async def send() -> list[Reply]:
@@ -105,7 +110,7 @@ class HttpEndpoint:
                 if leaving is not None:
                     await leaving()
                 sent = time.monotonic()
-                replies = await self._post(url, body, headers, n)
+                replies = await self._post(url, body, name, n)
                 outcome = "answered"
                 return replies
             except Transient as error:
@@ -115,26 +120,25 @@ class HttpEndpoint:
             finally:
                 self.limit.leave(sent, outcome)
 
-        return await with_retries(send)
+        return await self._retries(send)
 
-    async def _post(self, url: URL, body: bytes, headers: dict[str, str], n: int) -> list[Reply]:
+    async def _post(self, url: URL, body: bytes, name: str, n: int) -> list[Reply]:
         """Send once. Every outcome but an answer is a `Transient` or `Refused`."""
-        session = self._open()
         started = time.perf_counter()
         try:
-            async with session.post(url, data=body, headers=headers) as response:
-                raw = await response.read()
-                self.breaker.answered()
-                if response.status != 200:
-                    raise failure_of(response.status, response.headers, raw)
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            async with asyncio.timeout(self.timeout):
+                response = await self._connections.post(url, body, name)
+        except Unreachable as error:
             self.breaker.unanswered(str(error))
             raise Transient("connection", str(error), down=True) from error
         except TimeoutError as error:
-            raise Transient("timeout", f"no answer within {self._timeout.total:g} s") from error
-        except (aiohttp.ClientError, ConnectionError) as error:
+            raise Transient("timeout", f"no answer within {self.timeout:g} s") from error
+        except ConnectionError as error:
             raise Transient("connection", f"{type(error).__name__}: {error}") from error
-        return self._read(raw, n, time.perf_counter() - started)
+        self.breaker.answered()
+        if response.status != 200:
+            raise failure_of(response.status, response.headers, response.body)
+        return self._read(response.body, n, time.perf_counter() - started)
 
     def _body(self, request: Request, model: str, n: int, first: int) -> bytes:
         """What is sent."""
@@ -147,44 +151,45 @@ class HttpEndpoint:
     async def answers(self) -> bool:
         """Whether the endpoint answers at all (any status: a refusal is an answer too)."""
         try:
-            quick = aiohttp.ClientTimeout(total=5)
-            async with self._open().get(f"{self.base_url}/models", timeout=quick):
+            async with asyncio.timeout(5):
+                await self._connections.get(self._models_url)
                 return True
-        except (aiohttp.ClientError, ConnectionError, TimeoutError):
+        except (ConnectionError, TimeoutError):
             return False
 
     async def served(self) -> list[str]:
         """Names of the models it serves. Raises `EndpointError` if it cannot be asked."""
         try:
-            async with self._open().get(f"{self.base_url}/models") as response:
-                body = await response.json(content_type=None)
-                if response.status != 200:
-                    raise EndpointError(
-                        f"{self.base_url}/models answers {response.status}: {str(body)[:200]}",
-                        "check base_url (it ends in /v1) and the key's variable",
-                    )
-                return [str(entry["id"]) for entry in body["data"]]
-        except (aiohttp.ClientError, ConnectionError, TimeoutError, ValueError, KeyError, TypeError) as error:
+            async with asyncio.timeout(self.timeout):
+                response = await self._connections.get(self._models_url)
+            if response.status != 200:
+                said = response.body[:200].decode("utf-8", "replace")
+                raise EndpointError(
+                    f"{self.base_url}/models answers {response.status}: {said}",
+                    "check base_url (it ends in /v1) and the key's variable",
+                )
+            return [str(entry["id"]) for entry in orjson.loads(response.body)["data"]]
+        except (ConnectionError, TimeoutError, ValueError, KeyError, TypeError) as error:
             raise EndpointError(
                 f"{self.base_url} cannot be reached: {type(error).__name__}: {error}",
                 "start the server, or correct base_url",
             ) from error
 
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            # The server may close idle connections after 5 s; staying below avoids that race.
-            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=4)
-            self._session = aiohttp.ClientSession(
-                connector=connector, headers=self._headers, timeout=self._timeout
-            )
-        return self._session
-
     async def aclose(self) -> None:
         """Close the connections."""
         await self.breaker.aclose()
-        if self._session is not None:
-            await self._session.close()
-            await asyncio.sleep(0)
+        self._connections.close()
+        await asyncio.sleep(0)
+
+
+def _header(key: str, base_url: str) -> str:
+    """A key as it may stand in a header. Raises `EndpointError`."""
+    if not (key.isascii() and key.isprintable()):
+        raise EndpointError(
+            f"the key for {base_url} holds characters that no header may hold",
+            "set its variable to the key alone, without line breaks",
+        )
+    return key
 
 
 def _about_schema(error: Refused) -> bool:

@@ -110,9 +110,12 @@ class Model:
         """Ask the endpoint; that the request leaves, and that it had no answer, is journaled too."""
         left = False
 
-        async def leaving() -> None:
+        async def leaving(moved: str = "") -> None:
             nonlocal left
-            if not left:
+            if moved and left:
+                cut = [self._journal.fail(key, "moved", moved, 1, "") for key in keys]
+                await _together([*cut, *(self._journal.intend(key) for key in keys)])
+            elif not left:
                 left = True
                 await _together([self._journal.intend(key) for key in keys])
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from synth.config import Lora, ModelSpec, Scratch
 from synth.errors import EndpointError, ModelError, ServerError
 from synth.journal import Journal
-from synth.teachers.http import HttpEndpoint
-from synth.teachers.model import Model
+from synth.teachers.http import HttpEndpoint, Retries
+from synth.teachers.model import Endpoint, Model
 from synth.teachers.models import weights_version
+from synth.teachers.pool import Pool, once
 from synth.teachers.pressure import Pressure
 from synth.teachers.program import ProgramEndpoint, load_program
+from synth.teachers.retry import with_retries
 from synth.teachers.reward import PoolingEndpoint
+from synth.teachers.roster import Roster
 from synth.teachers.vllm import VllmServer
 from synth.teachers.vllm_control import metrics
 
@@ -49,9 +53,9 @@ class Team:
         self._learners = learners
         self._folders = folders
         self._say = say
-        self._servers: dict[Path, VllmServer] = {}
-        self._endpoints: list[HttpEndpoint] = []
-        self._watches: list[Pressure] = []
+        self._servers: dict[Path, list[VllmServer]] = {}
+        self._endpoints: dict[HttpEndpoint, Pressure | None] = {}
+        self._pools: list[Pool] = []
 
     async def start(self) -> None:
         """Start what has to be started and check that every role is served."""
@@ -77,12 +81,12 @@ class Team:
 
         An adapter is loaded beside the base weights; full weights replace them.
         """
-        server = self._servers[self._key(role)]
+        servers = self._servers[self._key(role)]
         if self._learners[role]:
-            await server.load_adapter(name, weights)
+            await asyncio.gather(*(server.load_adapter(name, weights) for server in servers))
             self.models[role].become(name, version)
         else:
-            await server.reload_weights(weights)
+            await asyncio.gather(*(server.reload_weights(weights) for server in servers))
             self.models[role].become(self.models[role].served, version)
 
     async def swap_back(self, role: str, weights: Path | None, version: str, served: str) -> None:
@@ -91,22 +95,23 @@ class Team:
         An adapter is still in the server; full weights have to be loaded again.
         """
         if not self._learners[role]:
-            await self._servers[self._key(role)].reload_weights(weights or self._folders[role])
+            back, servers = weights or self._folders[role], self._servers[self._key(role)]
+            await asyncio.gather(*(server.reload_weights(back) for server in servers))
         self.models[role].become(served, version)
 
     async def check(self) -> None:
         """Raises `ServerError` with its log's end if a server has died."""
-        for server in self._servers.values():
-            server.check()
+        for servers in self._servers.values():
+            for server in servers:
+                server.check()
 
     async def aclose(self) -> None:
         """Close connections, stop servers."""
-        for watch in self._watches:
-            await watch.aclose()
-        for endpoint in self._endpoints:
-            await endpoint.aclose()
-        for server in self._servers.values():
-            await server.stop()
+        for pool in self._pools:
+            await pool.aclose()
+        for endpoint in list(self._endpoints):
+            await self._leave(endpoint)
+        await asyncio.gather(*(server.stop() for servers in self._servers.values() for server in servers))
 
     def _program(self, role: str, spec: ModelSpec) -> Model:
         reference = spec.program or ""
@@ -115,23 +120,54 @@ class Team:
 
     async def _remote(self, role: str, spec: ModelSpec) -> Model:
         name = str(spec.model)
-        key = os.environ.get(spec.api_key.removeprefix("env:")) if spec.api_key else None
-        endpoint = self._endpoint(spec.base_url or "", spec, key)
+        # Which of many servers answers is no part of a call's key: the first address names them all.
+        weights = _version(spec, spec.base_urls or spec.addresses[0])
+        if spec.base_urls is not None:
+            roster = Roster(Path(spec.base_urls), self._say)
+            pool = await self._pool(roster.addresses, spec, name, wait=True)
+            return Model(role, name, weights, name, pool, self._journal)
+        if len(spec.addresses) > 1:
+            pool = await self._pool(lambda: spec.addresses, spec, name)
+            return Model(role, name, weights, name, pool, self._journal)
+        endpoint = self._endpoint(spec.addresses[0], spec, _key_of(spec))
         served = await endpoint.served()
         if name not in served:
             raise EndpointError(
-                f"{spec.base_url} does not serve {name!r}",
+                f"{spec.addresses[0]} does not serve {name!r}",
                 f"it serves: {', '.join(sorted(served)[:10])}",
             )
         await self._steer(endpoint, partial(metrics, endpoint.base_url.removesuffix("/v1")))
-        return Model(role, name, _version(spec, spec.base_url or ""), name, endpoint, self._journal)
+        return Model(role, name, weights, name, endpoint, self._journal)
+
+    async def _pool(
+        self,
+        addresses: Callable[[], Sequence[str]],
+        spec: ModelSpec,
+        served: str,
+        *,
+        wait: bool = False,
+        check: Callable[[str], None] = lambda address: None,
+    ) -> Pool:
+        """Many servers for one role, each steered by its own queue."""
+
+        async def join(address: str) -> HttpEndpoint:
+            endpoint = self._endpoint(address, spec, _key_of(spec), retries=once)
+            await self._steer(endpoint, partial(metrics, endpoint.base_url.removesuffix("/v1")))
+            return endpoint
+
+        pool = Pool(addresses, join, self._leave, say=self._say, check=check)
+        self._pools.append(pool)
+        if wait and not addresses():
+            self._say(f"waiting for the first server of {spec.base_urls}")
+        await pool.start(served, wait)
+        return pool
 
     async def _local(self, role: str, spec: ModelSpec) -> Model:
         key = self._key(role)
         folder = self._folders[role]
         if key not in self._servers:
             name = "base"
-            log = self._logs / f"server-{len(self._servers)}.log"
+            log = f"server-{len(self._servers)}"
             ranks = [
                 lora.r
                 for other, lora in self._learners.items()
@@ -140,23 +176,37 @@ class Team:
             chat, options = spec.api == "chat", spec.server
             if not chat:
                 options = options.model_copy(update={"args": ("--runner", "pooling", *options.args)})
-            server = VllmServer(
-                folder,
-                name,
-                options,
-                log,
-                lora=bool(ranks) and chat,
-                max_lora_rank=max(ranks, default=16),
-                dev=chat and self._replaced(role),
-            )
-            self._servers[key] = server
-            self._say(f"starting a server for {title(spec)}")
-            await server.start(on_wait=self._waiting())
-        server = self._servers[key]
-        endpoint = self._endpoint(server.base_url, spec, None, server.check)
-        await self._steer(endpoint, server.metrics)
+            servers = [
+                VllmServer(
+                    folder,
+                    name,
+                    options,
+                    self._logs / (f"{log}-{replica}.log" if replica else f"{log}.log"),
+                    lora=bool(ranks) and chat,
+                    max_lora_rank=max(ranks, default=16),
+                    dev=chat and self._replaced(role),
+                    replica=replica,
+                )
+                for replica in range(options.replicas)
+            ]
+            self._servers[key] = servers
+            many = f"{len(servers)} servers" if len(servers) > 1 else "a server"
+            self._say(f"starting {many} for {title(spec)}")
+            await asyncio.gather(*(server.start(on_wait=self._waiting()) for server in servers))
         version = _version(spec, weights_version(folder))
+        endpoint = await self._endpoint_of(self._servers[key], spec)
         return Model(role, title(spec), version, "base", endpoint, self._journal)
+
+    async def _endpoint_of(self, servers: Sequence[VllmServer], spec: ModelSpec) -> Endpoint:
+        """What asks our own server, or all replicas of it."""
+        if len(servers) > 1:
+            by_address = {server.base_url: server for server in servers}
+            return await self._pool(
+                lambda: list(by_address), spec, "base", check=lambda url: by_address[url].check()
+            )
+        endpoint = self._endpoint(servers[0].base_url, spec, None, servers[0].check)
+        await self._steer(endpoint, servers[0].metrics)
+        return endpoint
 
     def _waiting(self) -> Callable[[float, str], None]:
         """Says every ten seconds that a server is still starting, and what it printed last."""
@@ -182,7 +232,12 @@ class Team:
         return role in self._learners and self._learners[role] is None
 
     def _endpoint(
-        self, base_url: str, spec: ModelSpec, key: str | None, check: Callable[[], None] = lambda: None
+        self,
+        base_url: str,
+        spec: ModelSpec,
+        key: str | None,
+        check: Callable[[], None] = lambda: None,
+        retries: Retries = with_retries,
     ) -> HttpEndpoint:
         endpoint = (HttpEndpoint if spec.api == "chat" else partial(PoolingEndpoint, api=spec.api))(
             base_url,
@@ -191,9 +246,17 @@ class Team:
             concurrency=spec.concurrency,
             say=self._say,
             check=check,
+            retries=retries,
         )
-        self._endpoints.append(endpoint)
+        self._endpoints[endpoint] = None
         return endpoint
+
+    async def _leave(self, endpoint: HttpEndpoint) -> None:
+        """An endpoint is done with."""
+        watch = self._endpoints.pop(endpoint, None)
+        if watch is not None:
+            await watch.aclose()
+        await endpoint.aclose()
 
     async def _steer(
         self, endpoint: HttpEndpoint, figures: Callable[[], Awaitable[dict[str, float]]]
@@ -207,7 +270,12 @@ class Team:
             return
         watch = Pressure(endpoint.limit, figures, longest=endpoint.timeout / 3)
         watch.start()
-        self._watches.append(watch)
+        self._endpoints[endpoint] = watch
+
+
+def _key_of(spec: ModelSpec) -> str | None:
+    """The key that an endpoint is to be shown."""
+    return os.environ.get(spec.api_key.removeprefix("env:")) if spec.api_key else None
 
 
 def _version(spec: ModelSpec, weights: str) -> str:

@@ -38,6 +38,7 @@ class VllmServer:
     The server runs under `supervise.py` in a session of its own: an interrupt in the
     terminal does not reach it, and it ends with this process however that ends. `lora`
     allows adapters up to `max_lora_rank`; `dev` allows whole weights to be replaced.
+    `replica` numbers servers of the same weights: each takes its own port, GPUs or cores.
     `command` stands in for `python -m vllm…` and is given the same arguments.
     """
 
@@ -51,6 +52,7 @@ class VllmServer:
         *,
         max_lora_rank: int = 16,
         dev: bool = False,
+        replica: int = 0,
         start_seconds: float = 600.0,
         stop_seconds: float = 15.0,
         command: Sequence[str] | None = None,
@@ -62,6 +64,7 @@ class VllmServer:
         self.lora = lora
         self.max_lora_rank = max_lora_rank
         self.dev = dev
+        self.replica = replica
         self._start_seconds = start_seconds
         self._stop_seconds = stop_seconds
         self._command = command
@@ -152,9 +155,10 @@ class VllmServer:
         return await vllm_control.metrics(self.root)
 
     async def _launch(self) -> None:
-        self._port = self.options.port or _free_port()
-        if self.options.port is not None:
-            _refuse_taken(self.options.port)
+        wanted = self.options.port and self.options.port + self.replica
+        self._port = wanted or _free_port()
+        if wanted is not None:
+            _refuse_taken(wanted)
         python = server_python()
         build: Build = "cpu" if self._command else await asyncio.to_thread(build_of, python)
         entry = self._command or (python, *ENTRY)
@@ -183,7 +187,7 @@ class VllmServer:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=environment(build, self.options, lora=self.lora, dev=self.dev),
+                env=environment(build, self.options, lora=self.lora, dev=self.dev, replica=self.replica),
                 start_new_session=True,
             )
 

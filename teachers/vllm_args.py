@@ -116,7 +116,13 @@ def _written(flags: Mapping[str, object]) -> list[str]:
 
 
 def environment(
-    build: Build, options: ServerOptions, *, lora: bool, dev: bool, base: Mapping[str, str] = os.environ
+    build: Build,
+    options: ServerOptions,
+    *,
+    lora: bool,
+    dev: bool,
+    replica: int = 0,
+    base: Mapping[str, str] = os.environ,
 ) -> dict[str, str]:
     """The server's variables: `base`, bound to this machine's cores, without usage reports.
 
@@ -133,7 +139,9 @@ def environment(
     if build == "cpu":
         variables["VLLM_TARGET_DEVICE"] = "cpu"
         variables["VLLM_CPU_KVCACHE_SPACE"] = str(options.kv_cache_gib)
-        variables.setdefault("VLLM_CPU_OMP_THREADS_BIND", _binding(options.tensor_parallel_size))
+        variables.setdefault("VLLM_CPU_OMP_THREADS_BIND", _binding(options, replica))
+    elif options.replicas > 1:
+        variables["CUDA_VISIBLE_DEVICES"] = _gpus(options, replica, variables.get("CUDA_VISIBLE_DEVICES"))
     if lora:
         variables["VLLM_ALLOW_RUNTIME_LORA_UPDATING"] = "1"
     if dev:
@@ -141,12 +149,32 @@ def environment(
     return variables
 
 
-def _binding(workers: int) -> str:
-    """All cores this process may use, dealt out to the workers: `0,1|2,3`."""
+def _binding(options: ServerOptions, replica: int) -> str:
+    """A replica's share of the cores this process may use, dealt out to its workers: `0,1|2,3`."""
     cores = sorted(os.sched_getaffinity(0))
-    share = max(1, len(cores) // workers)
-    parts = [cores[worker * share : (worker + 1) * share] or cores for worker in range(workers)]
+    cores = _share(cores, replica, options.replicas)
+    workers = options.tensor_parallel_size
+    parts = [_share(cores, worker, workers) for worker in range(workers)]
     return "|".join(",".join(map(str, part)) for part in parts)
+
+
+def _share(cores: list[int], part: int, parts: int) -> list[int]:
+    share = max(1, len(cores) // parts)
+    return cores[part * share : (part + 1) * share] or cores
+
+
+def _gpus(options: ServerOptions, replica: int, visible: str | None) -> str:
+    """A replica's own GPUs, of those this process may use."""
+    count = options.tensor_parallel_size
+    numbers = [str(number) for number in range(count * options.replicas)]
+    mine = (visible.split(",") if visible else numbers)[replica * count : (replica + 1) * count]
+    if len(mine) < count:
+        raise ServerError(
+            f"{options.replicas} replicas of {count} GPU{'s' if count > 1 else ''} each are more than "
+            f"CUDA_VISIBLE_DEVICES={visible} allows",
+            "write fewer under server.replicas",
+        )
+    return ",".join(mine)
 
 
 def _model_limit(model: Path) -> int:

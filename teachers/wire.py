@@ -106,11 +106,11 @@ def _reply(message: Mapping[str, Any], finish: str, prompt: int, completion: int
 
 
 def failure_of(status: int, headers: Mapping[str, str], raw: bytes) -> Transient | Refused:
-    """What an error status means for the call and for the run."""
+    """What an error status means for the call and for the run; names of `headers` are in lower case."""
     said = _text(raw)
     detail = said[:300].strip()
     if status in (408, 409, 425, 429) or status >= 500:
-        return Transient(f"http-{status}", detail, wait=_retry_after(headers.get("Retry-After")), raw=said)
+        return Transient(f"http-{status}", detail, wait=_retry_after(headers.get("retry-after")), raw=said)
     return Refused(f"http-{status}", detail, fatal=status in (401, 403, 404, 405))
 
 

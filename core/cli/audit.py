@@ -20,8 +20,10 @@ def command(run: Path, as_json: bool) -> None:
     synth audit runs/stat --json
     """
     from synth.runs.audit import Audit, audit
+    from synth.scale.merge import whole
 
-    receipt = audit(run)
+    with whole(run) as journal:
+        receipt = audit(run, journal)
     if as_json:
         click.echo(receipt.model_dump_json(indent=2))
     else:

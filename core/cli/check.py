@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from synth.cli.flowfiles import load
+from synth.flowfiles import load
 
 
 @click.command("check")
@@ -27,7 +27,7 @@ def command(flow: Path, overrides: tuple[str, ...], profile: str | None) -> None
         _check_night(flow)
         return
     loaded = load(flow, overrides, profile)
-    roles = ", ".join(f"{role}: {spec.base_url or spec.title}" for role, spec in loaded.flow.models.items())
+    roles = ", ".join(f"{role}: {spec.where}" for role, spec in loaded.flow.models.items())
     click.echo(f"{flow}: ready to run ({loaded.flow.flow}; {roles})")
 
 

@@ -47,6 +47,8 @@ def command(runs: tuple[Path, ...], metric: str | None, number: int | None, as_j
     console.print(_arms(found))
     if len(found.runs) > len(found.arms):
         console.print(_runs(found))
+    for one in found.forecasts:
+        console.print(one.said, highlight=False)
     for warning in found.warnings:
         console.print(f"warning: {warning}", highlight=False, markup=False)
 

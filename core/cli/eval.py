@@ -53,7 +53,7 @@ def command(
     synth eval runs/stat --flow flows/stat.yaml --round 1
     synth eval http://127.0.0.1:8000/v1 --flow flows/spar.yaml --test data.test --json
     """
-    from synth.cli.flowfiles import load
+    from synth.flowfiles import load
 
     loaded = load(flow, overrides, profile, offline=True)
     from synth.engine.tuning import run_loop

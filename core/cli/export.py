@@ -22,6 +22,12 @@ def which_data(command: Callable[..., None]) -> Callable[..., None]:
             "--round", "number", type=click.IntRange(min=1), help="One round; by default all of them."
         ),
         click.option(
+            "--mixed-licences",
+            "mixed",
+            is_flag=True,
+            help="Let rows through whose licences cannot all be met.",
+        ),
+        click.option(
             "--format",
             "form",
             type=click.Choice(FORMATS),
@@ -42,7 +48,7 @@ def which_data(command: Callable[..., None]) -> Callable[..., None]:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
 def command(
-    run: Path, form: str, number: int | None, learner: str, target: Path | None, as_json: bool
+    run: Path, form: str, number: int | None, learner: str, mixed: bool, target: Path | None, as_json: bool
 ) -> None:
     """Write the data of RUN into a folder: one data file, its card, the flow file.
 
@@ -55,7 +61,7 @@ def command(
     synth export runs/stat --format messages --to data/stat
     synth export runs/spar --round 2 --format pairs
     """
-    written, folder = make(run, form, number, learner, target)
+    written, folder = make(run, form, number, learner, target, mixed)
     if as_json:
         click.echo(written.model_dump_json(indent=2))
         return
@@ -65,13 +71,13 @@ def command(
 
 
 def make(
-    run: Path, form: str, number: int | None, learner: str, target: Path | None
+    run: Path, form: str, number: int | None, learner: str, target: Path | None, mixed: bool
 ) -> tuple[Exported, Path]:
     """The export and its folder."""
     from synth.export import export
 
     folder = target or run / "export" / form
-    return export(run, folder, form, number, learner, _citation(run)), folder  # type: ignore[arg-type]
+    return export(run, folder, form, number, learner, _citation(run), mixed), folder  # type: ignore[arg-type]
 
 
 def _citation(run: Path) -> str:

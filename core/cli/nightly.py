@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from synth.cli.flowfiles import load
+from synth.flowfiles import load
 
 if TYPE_CHECKING:
     from synth.nightly import Summary

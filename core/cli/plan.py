@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from synth.cli.flowfiles import load, run_name
+from synth.flowfiles import load, run_name
 
 
 @click.command("plan")

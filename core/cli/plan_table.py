@@ -31,6 +31,8 @@ def plan_tables(plan: Plan) -> Iterator[Table | Text]:
         yield Text("\n".join(_reasons(stage)))
     yield Text(_total(plan))
     yield Text(_trust(plan))
+    for hint in plan.hints:
+        yield Text(f"hint: {hint}")
 
 
 def _rows(stage: StageEstimate, plan: Plan) -> Iterator[list[str]]:

@@ -46,7 +46,7 @@ def command(
     synth preview flows/stat.yaml
     synth preview flows/spar.yaml -n 1 --full
     """
-    from synth.cli.flowfiles import load
+    from synth.flowfiles import load
 
     loaded = load(flow, overrides, profile)
     from synth.engine.tuning import run_loop

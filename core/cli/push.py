@@ -16,7 +16,14 @@ from synth.cli.export import make, which_data
 @click.option("--public", is_flag=True, help="Make a new data set public; by default it is private.")
 @click.option("--dry-run", is_flag=True, help="Write the export and say what would be sent; send nothing.")
 def command(
-    run: Path, target: str, form: str, number: int | None, learner: str, public: bool, dry_run: bool
+    run: Path,
+    target: str,
+    form: str,
+    number: int | None,
+    learner: str,
+    mixed: bool,
+    public: bool,
+    dry_run: bool,
 ) -> None:
     """Put the data of RUN on the Hugging Face hub, with the card and the flow file.
 
@@ -29,7 +36,7 @@ def command(
     from synth.export.push import push, repo_of
 
     repo = repo_of(target)
-    written, folder = make(run, form, number, learner, None)
+    written, folder = make(run, form, number, learner, None, mixed)
     for warning in written.warnings:
         click.echo(f"warning: {warning}")
     if dry_run:

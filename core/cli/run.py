@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from synth.cli.flowfiles import load, run_name
+from synth.flowfiles import load, run_name
 
 
 @click.command("run")
@@ -37,6 +37,22 @@ from synth.cli.flowfiles import load, run_name
     metavar="RUN",
     help="Take every reply from the folder of this run: no model, no server, no network.",
 )
+@click.option(
+    "--executor",
+    type=click.Choice(["local", "ray"]),
+    help="Have workers generate: processes here, or actors of Ray.",
+)
+@click.option("--workers", type=click.IntRange(0), default=2, show_default=True, help="0: started elsewhere.")
+@click.option("--address", help="Address of a Ray cluster; by default one is started here.")
+@click.option("--store", help="Folder or URL where workers meet; by default in the run's folder.")
+@click.option("--shard", type=click.IntRange(1), help="Seeds a shard; by default by their number.")
+@click.option(
+    "--lease",
+    type=click.FloatRange(8),
+    default=30.0,
+    show_default=True,
+    help="Seconds after which a silent worker's shards are given to others.",
+)
 @click.option("--quiet", is_flag=True, help="Print the result alone.")
 def command(
     flow: Path,
@@ -46,6 +62,12 @@ def command(
     runs: Path,
     fresh: bool,
     replay: Path | None,
+    executor: str | None,
+    workers: int,
+    address: str | None,
+    store: str | None,
+    shard: int | None,
+    lease: float,
     quiet: bool,
 ) -> None:
     """Run FLOW, or go on where it stopped.
@@ -55,6 +77,7 @@ def command(
     synth run flows/stat.yaml --set with.arm=control-uniform
     synth run flows/stat.yaml --profile gpu --name night-1
     synth run flows/stat.yaml --replay runs/stat
+    synth run flows/stat.yaml --executor local --workers 4
 
     A replay is a run of its own, by default NAME-replay. It stops at the first call, or the first
     training, that RUN does not have; without --replay (and with --name NAME-replay) it then goes
@@ -63,15 +86,19 @@ def command(
     if replay is not None:
         os.environ["HF_HUB_OFFLINE"] = "1"
     loaded = load(flow, overrides, profile, offline=replay is not None)
-    from synth.engine.folder import RunFolder
+    from synth.api import execute
     from synth.engine.tuning import run_loop
     from synth.progress import make_progress
-    from synth.rounds.loop import run
 
     suffix = "-replay" if replay else ""
-    folder = RunFolder(runs / (name or run_name(loaded, overrides, profile) + suffix))
-    # Nothing in this process may send what it does anywhere.
-    os.environ["LANGSMITH_TRACING"] = os.environ["LANGCHAIN_TRACING_V2"] = "false"
+    scale = None
+    if executor is not None:
+        if replay is not None:
+            raise click.UsageError("a replay asks nobody, so it has no use for workers: leave --executor out")
+        from synth.scale import Scale
+
+        scale = Scale(executor, workers, address, store, shard, lease)
+    folder = runs / (name or run_name(loaded, overrides, profile) + suffix)
 
     async def work() -> None:
         task = asyncio.current_task()
@@ -79,10 +106,10 @@ def command(
         for name in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(name, task.cancel)
         with make_progress(quiet) as progress:
-            decisions = await run(loaded, folder, progress, fresh=fresh, replay=replay)
+            decisions = await execute(loaded, folder, progress, fresh=fresh, replay=replay, scale=scale)
         for number, decision in enumerate(decisions, 1):
             click.echo(f"round {number}: {decision.decision}: {decision.reason}")
-        click.echo(f"report: {folder.path / 'report.html'}")
+        click.echo(f"report: {folder / 'report.html'}")
 
     try:
         run_loop(work())

@@ -15,6 +15,7 @@ from synth.figures import compact, count, duration, level, money, percent, proba
 if TYPE_CHECKING:
     from synth.measure.collapse import Collapse
     from synth.measure.gate import Decision
+    from synth.rounds.curriculum import Mix
     from synth.runs.cost import Amount, Ledger
     from synth.runs.overview import Pairs, RoundSummary, RunSummary
     from synth.teachers.models import ModelInfo
@@ -38,10 +39,14 @@ def status_tables(summary: RunSummary) -> Iterator[Table | Text]:
             yield Text(_pairs(round_.pairs))
         if round_.collapse is not None:
             yield Text(_collapse(round_.collapse))
+        if round_.mix is not None:
+            yield Text(_mix(round_.mix))
         if round_.decision is not None:
             yield from map(Text, _watches(round_.decision))
             yield Text(f"gate: {round_.decision.decision}: {round_.decision.reason}")
             yield _families(round_.decision)
+    if summary.forecast is not None:
+        yield Text(summary.forecast.said)
     if summary.cost.rows:
         yield _cost(summary.cost)
         yield Text(_per_sample(summary.cost))
@@ -66,6 +71,12 @@ def _collapse(found: Collapse) -> str:
         f"answers of {found.length:.3g} words ({found.length_drift:+.0%}), similar {percent(found.similar)}, "
         f"of earlier rounds {percent(found.repeated)}{inflation}"
     )
+
+
+def _mix(found: Mix) -> str:
+    """What the curriculum drew, the most first, in words."""
+    order = sorted(found.sources, key=lambda one: -one.drawn)
+    return "curriculum: " + ", ".join(f"{one.source} {count(one.drawn)}" for one in order)
 
 
 def _watches(decision: Decision) -> Iterator[str]:

@@ -4,6 +4,7 @@ from synth.config.check import check_files
 from synth.config.flowfile import (
     Budget,
     CollapseRules,
+    Curriculum,
     DataSource,
     Dpo,
     ErrorBudget,
@@ -22,13 +23,14 @@ from synth.config.flowfile import (
     Train,
     WarmStart,
 )
-from synth.config.load import Loaded, load_flow
+from synth.config.load import Loaded, load_flow, parse_flow
 from synth.config.locate import locate
 from synth.config.schema import flow_schema
 
 __all__ = [
     "Budget",
     "CollapseRules",
+    "Curriculum",
     "DataSource",
     "Dpo",
     "ErrorBudget",
@@ -51,4 +53,5 @@ __all__ = [
     "flow_schema",
     "load_flow",
     "locate",
+    "parse_flow",
 ]

@@ -7,9 +7,10 @@ import os
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
-from synth.config.flowfile import ModelSpec
+from synth.config.flowfile import FlowFile, ModelSpec, Train
 from synth.config.load import Loaded
 from synth.config.locate import locate, make_importable, nearest_to
+from synth.config.recipes import built_in, launch_file
 from synth.config.suggest import suggestion
 from synth.errors import Problem
 
@@ -49,6 +50,22 @@ def check_files(
             message = f"families are of the built-in sources, not of {data.source}"
             cure = f"write one of: {', '.join(PROCEDURAL)}, or leave families out"
             problems.append(loaded.problem(("data", name, "families"), message, cure))
+    for position, name in enumerate(loaded.flow.curate.decontaminate):
+        fault = None if name in loaded.flow.data else _of_source(name, loaded.path, base)
+        if fault is not None:
+            problems.append(loaded.problem(("curate", "decontaminate", position), *fault))
+    if (
+        loaded.flow.curate.judge is not None
+        and locate(loaded.flow.curate.judge.gold, loaded.path, base) is None
+    ):
+        gold = loaded.flow.curate.judge.gold
+        cure = _cure_of_path(gold, loaded.path, base)
+        problems.append(loaded.problem("curate.judge.gold", f"there is no file {gold}", cure))
+    for place, train in _trainings(loaded.flow):
+        if train.launch and launch_file(train.launch, loaded.path) is None:
+            message = f"there is no configuration of accelerate '{train.launch}'"
+            cure = suggestion(train.launch, built_in("accelerate"), "built in") or "name a YAML file"
+            problems.append(loaded.problem(f"{place}.launch", message, cure))
     if ":" in loaded.flow.evaluate.verifier:
         make_importable(loaded.path, base)
         fault = _of_program(loaded.flow.evaluate.verifier)
@@ -63,6 +80,15 @@ def check_files(
         if dialogue is not None and (fault := _of_program(dialogue)):
             problems.append(loaded.problem("warm_start.dialogue", *fault))
     return problems
+
+
+def _trainings(flow: FlowFile) -> Iterator[tuple[str, Train]]:
+    """Dotted key and settings of everything that is trained."""
+    yield "train", flow.train
+    if flow.warm_start is not None:
+        yield "warm_start.train", flow.warm_start.train
+    for role, train in flow.learners.items():
+        yield f"learners.{role}", train
 
 
 def _of_role(
@@ -80,6 +106,9 @@ def _of_role(
         fault = _of_model(spec.model, flow_file, base, resolvable)
     else:
         fault = None
+    if spec.base_urls is not None and not Path(spec.base_urls).exists():
+        cure = "make it, with an address a line; or a folder where every server puts such a file"
+        yield "base_urls", f"there is no file or folder {spec.base_urls}", cure
     if fault is not None:
         yield "program" if spec.program is not None else "model", *fault
 

@@ -9,18 +9,22 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from synth.config.curation import Curate
 from synth.config.limits import Budget, ErrorBudget, OnError, Prices, TokenPrice
 from synth.config.measure import CollapseRules, Evaluate, Gate, Guard
+from synth.config.objectives import Dpo
 from synth.config.roles import ModelSpec, Scratch, ServerOptions
-from synth.config.sources import DataSource
+from synth.config.sources import Curriculum, DataSource
 from synth.config.strict import Strict
-from synth.config.training import Dpo, Lora, Train, WarmStart
+from synth.config.training import Lora, Train, WarmStart
 
 __all__ = [
     "Budget",
     "CollapseRules",
+    "Curate",
+    "Curriculum",
     "DataSource",
     "Dpo",
     "ErrorBudget",
@@ -49,26 +53,41 @@ class FlowFile(Strict):
     name: str | None = None
     """Name of the run; by default the flow file's."""
     seed: int = 0
+    """Of all that is left to chance; training has a seed of its own under `train`."""
     rounds: Annotated[int, Field(gt=0)] = 1
+    """How often to go round: measure, generate, train, measure, decide."""
     models: dict[str, ModelSpec]
     """Role -> who plays it. `student` is required where the flow trains one."""
     data: dict[str, DataSource] = Field(default_factory=dict)
+    """Name -> questions or conversations. `test` decides whether a new student stays; nothing is trained on it."""
     with_: dict[str, Any] = Field(default_factory=dict, alias="with")
     """The flow's own parameters."""
     warm_start: WarmStart | None = None
     """What the student learns before round 1; the student so made is the base of all comparisons."""
+    curriculum: Curriculum | None = None
+    """Draw each round's questions from the pool's sources by how much they still teach."""
     train: Train = Train()
+    """How the student learns."""
     learners: dict[str, Train] = Field(default_factory=dict)
     """Role -> how it learns, for further roles that a round trains beside the student."""
     evaluate: Evaluate = Evaluate()
+    """How an answer is asked for and judged, in every exam alike."""
     gate: Gate = Gate()
+    """What a new student has to show."""
+    curate: Curate = Curate()
+    """What is dropped or changed of a round's samples before the student learns from them."""
     collapse: CollapseRules = CollapseRules()
     """When a round's data are so uniform that the run ends before it trains on them."""
     prices: Prices = Prices()
+    """What calls and GPUs cost."""
     budget: Budget = Budget()
+    """Where the run stops, to go on when it is raised."""
     on_error: OnError = "continue"
     """What failed records (calls without an answer, crashed nodes, unreadable replies) do to a
     stage: `stop` at the first, `continue` to the end, or `{budget: 5%}`. All are kept as rejections."""
+    generate_only: bool = False
+    """Make and curate the data, and end there: nobody is examined or trained, no gate decides. Neither
+    `models.student` nor `data.test` is needed then, unless the flow itself asks them."""
     profiles: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Named overlays of this file, chosen with `--profile NAME`."""
 
@@ -113,6 +132,29 @@ class FlowFile(Strict):
         if warm is not None and sources and warm.data not in sources:
             raise ValueError(f"there is no data.{warm.data}; name one of: {', '.join(sources)}")
         return warm
+
+    @field_validator("curriculum")
+    @classmethod
+    def _curriculum_has_data(cls, curriculum: Curriculum | None, info: ValidationInfo) -> Curriculum | None:
+        sources: dict[str, DataSource] = info.data.get("data") or {}
+        for name in (curriculum.data, curriculum.pool) if curriculum is not None and sources else ():
+            if name not in sources:
+                raise ValueError(f"there is no data.{name}; name one of: {', '.join(sources)}")
+        return curriculum
+
+    @field_validator("curate")
+    @classmethod
+    def _judge_is_a_role(cls, curate: Curate, info: ValidationInfo) -> Curate:
+        specs: dict[str, ModelSpec] = info.data.get("models") or {}
+        if curate.judge is not None and specs and curate.judge.role not in specs:
+            raise ValueError(f"there is no models.{curate.judge.role}; name one of: {', '.join(specs)}")
+        return curate
+
+    @model_validator(mode="after")
+    def _as_published(self) -> FlowFile:
+        if self.with_.get("arm") == "faithful":
+            object.__setattr__(self, "curate", self.curate.as_published())  # frozen from here on
+        return self
 
     @field_validator("learners")
     @classmethod

@@ -1,4 +1,4 @@
-"""Reads a flow file: YAML, then a profile, then `--set`, then the models of `flowfile`.
+"""Reads a flow file: YAML, a profile, `--set`, the recipes named, then the models of `flowfile`.
 
 Every problem is found before one is raised, each with its place, its key and a cure.
 """
@@ -18,6 +18,7 @@ from synth.config.explain import Sections, explain
 from synth.config.flowfile import FlowFile
 from synth.config.locate import make_importable
 from synth.config.overlay import apply_profile, apply_set, check_profiles
+from synth.config.recipes import apply_recipes
 from synth.config.shape import fields_of
 from synth.config.source import read_source
 from synth.config.suggest import suggestion
@@ -26,7 +27,7 @@ from synth.config.yaml_fault import Mark
 from synth.config.yaml_tree import read_yaml
 from synth.errors import ConfigError, Problem, SynthError
 
-__all__ = ["Loaded", "Params", "load_flow"]
+__all__ = ["Loaded", "Params", "load_flow", "parse_flow"]
 
 Params = Callable[[str], type[BaseModel]]
 """From a flow's name to the model of its `with` section; `LookupError(names)` if there is none such."""
@@ -83,7 +84,18 @@ def load_flow(
     `params` types the `with` section; without it that section stays as it is written.
     Raises `ConfigError` with every problem found.
     """
-    text = read_source(path)
+    return parse_flow(read_source(path), path, overrides=overrides, profile=profile, params=params)
+
+
+def parse_flow(
+    text: str,
+    path: Path,
+    *,
+    overrides: Sequence[str] = (),
+    profile: str | None = None,
+    params: Params | None = None,
+) -> Loaded:
+    """As `load_flow`, of a flow file's text; `path` says where it stands."""
     tree, problems = read_yaml(text, partial(_at, path))
     if not isinstance(tree.data, dict):
         raise ConfigError(problems or [_no_mapping(path, tree)])
@@ -91,6 +103,7 @@ def load_flow(
         problems += apply_profile(tree, profile)
     for override in overrides:
         problems += apply_set(tree, override)
+    problems += apply_recipes(tree, path)
     problems += check_profiles(tree, list(fields_of(FlowFile)))
 
     make_importable(path)

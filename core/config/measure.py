@@ -95,6 +95,12 @@ class CollapseRules(Strict):
 
     min_distinct: float | None = Field(default=None, gt=0)
     """Least distinct n-grams (EAD) of the examples."""
+    max_vendi_fall: float | None = Field(default=None, gt=0, lt=1)
+    """Most the Vendi score may fall below round 1's, as a share of it."""
+    max_similar: float | None = Field(default=None, ge=0, le=1)
+    """Largest share of examples that nearly repeat another one of their round."""
+    max_inflation: float | None = Field(default=None, ge=0)
+    """Most the mean of a judge's numbers may rise above round 1's while the exam does not rise."""
     max_length_drift: float | None = Field(default=None, gt=0)
     """Most the mean answer length may differ from round 1's, as a share of it."""
     max_repeated: float | None = Field(default=None, ge=0, le=1)

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from synth.config.strict import Strict
 
-__all__ = ["ModelSpec", "Scratch", "ServerOptions"]
+__all__ = ["ModelSpec", "Scratch", "ServerOptions", "check_address"]
 
 
 class Scratch(Strict):
@@ -38,6 +38,8 @@ class ServerOptions(Strict):
     kv_cache_gib: int = Field(default=2, gt=0)
     """Memory for the KV cache on a CPU, in GiB."""
     tensor_parallel_size: int = Field(default=1, gt=0)
+    replicas: int = Field(default=1, gt=0)
+    """Servers of the same weights, each on GPUs of its own; every record keeps to one of them."""
     args: tuple[str, ...] = ()
     """Further arguments passed to the server as they are."""
 
@@ -49,13 +51,28 @@ class ServerOptions(Strict):
         return args
 
 
+def check_address(url: str) -> None:
+    """Raises `ValueError` for what is no address, or holds a secret."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise ValueError("this is not a web address; write the root, such as http://127.0.0.1:8000/v1")
+    if "@" in parts.netloc or parts.query:
+        raise ValueError("an address may hold no password and no query; write 'api_key: env:NAME'")
+
+
 class ModelSpec(Strict):
     """Who plays a role: a model served locally, an endpoint, or a program. Exactly one."""
 
     model: str | Scratch | None = None
     """An alias, a hub id, a local folder, or `{scratch: tiny}`; with `base_url` the served name."""
-    base_url: str | None = None
-    """Root of an OpenAI-compatible endpoint, such as http://127.0.0.1:8000/v1."""
+    base_url: str | tuple[str, ...] | None = None
+    """Root of an OpenAI-compatible endpoint, such as http://127.0.0.1:8000/v1; a list where several
+    servers have the same weights."""
+    base_urls: str | None = None
+    """A file with such addresses, one a line, or a folder of such files: servers that come and go."""
     api_key: str | None = None
     """`env:NAME`: the environment variable that holds the key. A key itself is refused."""
     program: str | None = None
@@ -64,24 +81,20 @@ class ModelSpec(Strict):
     """What it is asked for: text, or (of vLLM's pooling models) scores and vectors, as JSON lists."""
     server: ServerOptions = ServerOptions()
     concurrency: int | None = Field(default=None, gt=0)
-    """Calls in flight; by default it finds its own level."""
+    """Calls in flight, at each server; by default it finds its own level."""
     timeout: float = Field(default=120.0, gt=0)
     """Seconds one call may take, counted from sending."""
 
     @field_validator("base_url")
     @classmethod
-    def _plain_url(cls, url: str | None) -> str | None:
-        if url is None:
-            return None
-        try:
-            parts = urlsplit(url)
-        except ValueError:
-            parts = urlsplit("")
-        if parts.scheme not in ("http", "https") or not parts.netloc:
-            raise ValueError("this is not a web address; write the root, such as http://127.0.0.1:8000/v1")
-        if "@" in parts.netloc or parts.query:
-            raise ValueError("an address may hold no password and no query; write 'api_key: env:NAME'")
-        return url
+    def _plain_urls(cls, urls: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
+        if urls is not None and not urls:
+            raise ValueError("this list is empty; write one address at least")
+        if isinstance(urls, tuple) and len(set(urls)) < len(urls):
+            raise ValueError("an address stands here twice; write each server once")
+        for url in (urls,) if isinstance(urls, str) else urls or ():
+            check_address(url)
+        return urls
 
     @field_validator("api_key")
     @classmethod
@@ -94,14 +107,16 @@ class ModelSpec(Strict):
 
     @model_validator(mode="after")
     def _one_kind(self) -> ModelSpec:
-        if self.program is not None and (self.model is not None or self.base_url is not None):
+        if self.base_url is not None and self.base_urls is not None:
+            raise ValueError("addresses stand under base_url or in the file base_urls, not both; keep one")
+        if self.program is not None and (self.model is not None or self.remote):
             raise ValueError(
                 "a role is played by a program or by a model, not by both; "
                 "keep one (an overlay drops the other with null, as in 'model: null')"
             )
         if self.program is None and self.model is None:
             raise ValueError("nobody plays this role; write model, base_url with model, or program")
-        if self.base_url is not None and not isinstance(self.model, str):
+        if self.remote and not isinstance(self.model, str):
             raise ValueError("an endpoint needs a model; write the name it serves under 'model'")
         return self
 
@@ -110,7 +125,22 @@ class ModelSpec(Strict):
         """Which of the three this is."""
         if self.program is not None:
             return "program"
-        return "endpoint" if self.base_url is not None else "local"
+        return "endpoint" if self.remote else "local"
+
+    @property
+    def remote(self) -> bool:
+        """Whether servers elsewhere play the role."""
+        return self.base_url is not None or self.base_urls is not None
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The addresses that stand in the flow file."""
+        return (self.base_url,) if isinstance(self.base_url, str) else self.base_url or ()
+
+    @property
+    def where(self) -> str:
+        """Where the role is played, in a few words."""
+        return self.base_urls or ", ".join(self.addresses) or self.title
 
     @property
     def title(self) -> str:

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from synth.config.strict import Strict
 
-__all__ = ["DataSource"]
+__all__ = ["Curriculum", "DataSource"]
 
 
 class DataSource(Strict):
@@ -43,3 +43,22 @@ class DataSource(Strict):
     """What an answer looks like; task families know their own."""
     licence: str = ""
     """Licence of the data, carried by every record made from it."""
+
+
+class Curriculum(Strict):
+    """Which sources of the pool a round draws from: a bandit over them (DUMP, arXiv 2504.09710)."""
+
+    data: str = "profile"
+    """Source whose questions the student is asked, to see how much each of the pool's sources teaches."""
+    pool: str = "pool"
+    """Source that is drawn from. Its parts are its families, or skills."""
+    samples: int = Field(default=4, gt=1)
+    """Answers to each question; their scores, each against their mean, are the advantages."""
+    sample_temperature: float = Field(default=1.0, gt=0)
+    """Of these answers."""
+    window: int = Field(default=300, gt=0)
+    """Latest answers of a source that its mean advantage is taken of (code)."""
+    temperature: float = Field(default=0.1, gt=0)
+    """Of the softmax over the sources (code): the lower, the more goes to the best one."""
+    share: float = Field(default=0.5, gt=0, le=1)
+    """Share of the pool's questions that a round draws."""

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from synth.curation.curate import Curated
+from synth.curation.licences import conflicts
 from synth.engine.folder import RunFolder
 from synth.errors import DataError
 from synth.records import Rejection, Sample
@@ -88,6 +89,8 @@ def _row(sample: Sample) -> dict[str, Any]:
         row["completion"] = sample.completion
     else:
         row |= {"chosen": sample.chosen, "rejected": sample.rejected}
+    if "truth" in sample.meta:
+        row["truth"] = orjson.dumps(sample.meta["truth"]).decode()
     return row | {"id": sample.id, "family": sample.family, "skills": list(sample.skills)}
 
 
@@ -102,7 +105,7 @@ def _card(curated: Curated, drops: Counter[str], facts: dict[str, Any]) -> str:
     )
     kinds = "pairs" if all(sample.chosen for sample in curated.samples) else "examples"
     families = Counter(sample.family or "all" for sample in curated.samples)
-    licences = sorted({sample.licence or "unstated" for sample in curated.samples})
+    licences = Counter(sample.licence or "unstated" for sample in curated.samples)
     return environment.get_template("card.md.j2").render(
         samples=len(curated.samples),
         tokens=curated.tokens,
@@ -110,6 +113,9 @@ def _card(curated: Curated, drops: Counter[str], facts: dict[str, Any]) -> str:
         kind=kinds,
         lint=curated.lint.figures(),
         drops=sorted(drops.items()),
-        licences=licences,
+        licences=dict(licences.most_common()),
+        warnings=conflicts(licences),
+        steps=curated.steps,
+        judge=curated.judge,
         facts=facts,
     )

@@ -20,18 +20,17 @@ from synth.engine.flow import PairFault
 from synth.records import Sample
 from synth.verify.text import ANSWER, EDGE, boxed
 
-__all__ = ["PairLint", "faults"]
+__all__ = ["REFUSAL", "TOKENS", "PairLint", "faults", "leaks", "open_fence"]
 
 LOPSIDED = 3.0
 """Times one answer may be as long as the other."""
 BARE = 8
 """Words up to which an answer is a final answer as it stands."""
-MARKERS = re.compile(
-    r"<\|[A-Za-z_]+\|>|\[/?INST\]|<</?SYS>>|</?s>|<(?:start|end)_of_turn>"
-    r"|^\s*#{0,3}\s*(?:Human|User|Assistant|System)\s*:",
-    re.M,
-)
+_TOKENS = r"<\|[A-Za-z_]+\|>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>"
+TOKENS = re.compile(_TOKENS)
 """Of chat templates."""
+MARKERS = re.compile(rf"{_TOKENS}|</?s>|^\s*#{{0,3}}\s*(?:Human|User|Assistant|System)\s*:", re.M)
+"""These, and what may also be HTML or a dialogue that was asked for."""
 REFUSAL = re.compile(
     r"\s*(?:i(?:['\u2019]m| am) (?:very |really |so )?sorry\b"
     r"|(?:sorry|unfortunately|i apologi[sz]e),?\s.{0,40}\bi (?:can|am|won|will not)"
@@ -103,8 +102,8 @@ def faults(sample: Sample, delimiters: Sequence[str] = ()) -> list[PairFault]:
     checks: dict[PairFault, bool] = {
         "identical": chosen.strip() == rejected.strip(),
         "same-answer": bool(answers[0]) and answers[0] == answers[1],
-        "truncated": bool(sample.meta.get("unfinished")) or _open_fence(chosen) or _open_fence(rejected),
-        "leaked": any(_leaks(text, asked, delimiters) for text in (chosen, rejected)),
+        "truncated": bool(sample.meta.get("unfinished")) or open_fence(chosen) or open_fence(rejected),
+        "leaked": any(leaks(text, asked, delimiters) for text in (chosen, rejected)),
         "refused": REFUSAL.match(chosen) is not None,
         "language": len({_script(text) for text in (chosen, rejected)} - {""}) > 1,
         "lopsided": lengths[1] > LOPSIDED * lengths[0],
@@ -125,14 +124,14 @@ def _answer(text: str) -> str:
     return " ".join(str(marked).casefold().split()).strip(EDGE)
 
 
-def _open_fence(text: str) -> bool:
+def open_fence(text: str) -> bool:
     """Whether a block of code has no end."""
     return text.count("```") % 2 == 1
 
 
-def _leaks(text: str, asked: str, delimiters: Sequence[str]) -> bool:
+def leaks(text: str, asked: str, delimiters: Sequence[str], markers: re.Pattern[str] = MARKERS) -> bool:
     """Whether the text shows marks of a chat template or of the flow that the prompt does not have."""
-    marks = [match[0].strip() for match in MARKERS.finditer(text)] + [
+    marks = [match[0].strip() for match in markers.finditer(text)] + [
         mark for mark in delimiters if mark in text
     ]
     return any(mark not in asked for mark in marks)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, cast, get_args
 
 from synth.config.flowfile import DataSource
 from synth.config.suggest import nearest
 from synth.errors import DataError
-from synth.records import Question
+from synth.records import AnswerKind, Question
 from synth.verify.constraints import Constraint, constraint
 
 __all__ = ["check_fields", "fields_read", "to_question"]
 
-TAKEN = ("solution", "choices", "instruction_id_list", "kwargs")
+TAKEN = ("answer_kind", "solution", "choices", "instruction_id_list", "kwargs")
 """Fields taken over where a row has them."""
 
 
@@ -43,9 +43,9 @@ def check_fields(names: Collection[str], source: DataSource, where: str) -> None
 def to_question(row: Mapping[str, Any], source: DataSource, where: str, label: str) -> Question:
     """The question of one row. `where` names it in errors, `label` in the lineage.
 
-    A row's `solution` (text), `choices` (list of texts) and constraints (`instruction_id_list`
-    and `kwargs`, as in IFEval) are taken over where it has them; with `answer_after`, what
-    stands before the mark is the solution. Raises `DataError`.
+    A row's `answer_kind` (in place of the source's), `solution` (text), `choices` (list of texts) and
+    constraints (`instruction_id_list` and `kwargs`, as in IFEval) are taken over where it has them;
+    with `answer_after`, what stands before the mark is the solution. Raises `DataError`.
     """
     check_fields(row.keys(), source, where)
     answer = _text(row[source.answer], source.answer, where) if source.answer else ""
@@ -65,7 +65,7 @@ def to_question(row: Mapping[str, Any], source: DataSource, where: str, label: s
         _text(row[source.question], source.question, where),
         answer.strip(),
         meta={"constraints": constraints} if constraints else None,
-        kind=source.kind,
+        kind=_kind(row, source, where),
         family=skills[0] if skills else "",
         skills=skills,
         solution=solution.strip() if isinstance(solution, str) else "",
@@ -73,6 +73,19 @@ def to_question(row: Mapping[str, Any], source: DataSource, where: str, label: s
         source=label,
         licence=source.licence,
     )
+
+
+def _kind(row: Mapping[str, Any], source: DataSource, where: str) -> AnswerKind:
+    """What the row's answer looks like, if it says so in the words of a flow file; else the source's."""
+    said = row.get("answer_kind")
+    if said is None:
+        return source.kind
+    if said not in get_args(AnswerKind):
+        raise DataError(
+            f"{where}: the answer_kind {said!r} is none of {', '.join(get_args(AnswerKind))}",
+            "correct the row, or take it out and name it in the flow file",
+        )
+    return cast(AnswerKind, said)
 
 
 def _text(value: object, name: str, where: str) -> str:

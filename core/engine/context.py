@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from synth.chat import Chat
-from synth.records import Call, Lineage
+from synth.records import Call, Lineage, Message, Sample
 
 __all__ = ["Context"]
 
@@ -37,3 +37,24 @@ class Context:
     def lineage(self, *parents: str) -> Lineage:
         """The calls made so far, and the ids of the records this one was made from."""
         return Lineage(calls=tuple(self.calls), parents=parents)
+
+    def sample(self, prompt: str | Sequence[Message], answer: str, **rest: Any) -> Sample:
+        """A training example of this seed, with its lineage; text alone is a user's turn."""
+        return Sample.sft(_turns(prompt), answer, **self._origin(), **rest)
+
+    def pair(self, prompt: str | Sequence[Message], chosen: str, rejected: str, **rest: Any) -> Sample:
+        """A preference pair of this seed, with its lineage."""
+        return Sample.pair(_turns(prompt), chosen, rejected, **self._origin(), **rest)
+
+    def _origin(self) -> dict[str, Any]:
+        return {
+            "seed_id": self.seed_id,
+            "flow": self.flow,
+            "arm": self.arm,
+            "round": self.round,
+            "lineage": self.lineage(self.seed_id),
+        }
+
+
+def _turns(prompt: str | Sequence[Message]) -> list[Message]:
+    return [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)

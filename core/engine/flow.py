@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from synth.errors import Problem
-from synth.records import Sample
+from synth.records import Sample, Seed
 
 if TYPE_CHECKING:
     from synth.config import Loaded, Train
+    from synth.config.objectives import Material
+    from synth.engine.runner import Graph
     from synth.engine.session import Session
     from synth.plan import StagePlan, Survey
 
@@ -73,7 +75,23 @@ class Flow:
     """Marks of its prompts that no answer should show; the lint of pairs looks for them."""
     check: Callable[[Loaded], list[Problem]] | None = None
     """What only the flow can know to be wrong with a flow file, such as settings that do not go together."""
+    makes: Callable[[Any], dict[str, Material]] | None = None
+    """From its parameters: role that learns -> what it is given, `answers` or `pairs`."""
     training: Callable[[Session], Train] | None = None
     """How the session's round trains, where rounds differ; by default the flow file's `train`."""
     citation: str = ""
     """The paper the method comes from, for the data card."""
+
+    @classmethod
+    def of(cls, name: str, graph: Graph, *, source: str = "pool", **rest: Any) -> Flow:
+        """A flow of one graph: it runs once for each question of `data.<source>`, whose fields are those of
+        the state's `seed.data`, and what it leaves in `samples` are the data. `rest` as of any flow."""
+
+        async def generate(session: Session) -> Iterable[Sample]:
+            questions = session.questions(source)
+            seeds = [Seed(id=question.id, data=question.model_dump()) for question in questions]
+            await session.run_stage("make", graph, seeds, total=len(seeds))
+            return session.samples("make")
+
+        given = {"params": FlowParams, "sources": (source,), "graphs": lambda: {name: graph}}
+        return cls(name=name, generate=generate, **(given | rest))

@@ -20,7 +20,7 @@ from synth.runs.recording import Recording
 
 __all__ = ["attach", "take_over", "untrained"]
 
-_NO_MATTER = ("save_steps", "threads")
+_NO_MATTER = ("save_steps", "threads", "recipe", "launch", "trackers")
 """Settings of a training that do not decide what is learnt."""
 
 

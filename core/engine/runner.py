@@ -11,12 +11,13 @@ import random
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 
 from synth.chat import Dropped
 from synth.engine.context import Context
+from synth.engine.entry import Graph, entered
 from synth.engine.ids import Ids
 from synth.errors import SynthError
 from synth.journal import Journal
@@ -25,13 +26,6 @@ from synth.records import Rejection, Sample, Seed
 __all__ = ["Graph", "Result", "StageCounts", "run_graph"]
 
 RECURSION_LIMIT = 200
-
-
-class Graph(Protocol):
-    """A compiled LangGraph graph. Its state starts with `seed` and may end with `samples`
-    (list of `Sample`), `rejections` (list of `Rejection`) and `output` (a JSON object)."""
-
-    async def ainvoke(self, input: Any, config: Any = None, *, context: Any = None, **kwargs: Any) -> Any: ...
 
 
 @dataclass(slots=True)
@@ -111,11 +105,12 @@ async def run_graph(
     """
     counts = StageCounts()
     stream = _fresh(seeds, journal, stage, counts)
+    lean, signals = entered(graph)
 
     async def worker(go_on: Callable[[], None]) -> None:
         while may_start() and (fresh := next(stream, None)):
             position, seed = fresh
-            result = await _run_one(graph, seed, context(seed), stage)
+            result = await _run_one(lean, {**signals, "seed": seed}, seed, context(seed))
             journal.store_result(
                 stage, seed.id, position, len(result.samples), len(result.rejections), result.dump()
             )
@@ -172,12 +167,12 @@ def _first(group: BaseExceptionGroup[Any]) -> BaseException:
     return _first(error) if isinstance(error, BaseExceptionGroup) else error
 
 
-async def _run_one(graph: Graph, seed: Seed, context: Context, stage: str) -> Result:
+async def _run_one(graph: Graph, start: dict[str, Any], seed: Seed, context: Context) -> Result:
     try:
         config = {"recursion_limit": RECURSION_LIMIT}
         # Version 2 collects the final values alone, a twentieth cheaper than version 1.
-        output = await graph.ainvoke({"seed": seed}, config, context=context, version="v2")
-        state: Mapping[str, Any] = output.value
+        output = await graph.ainvoke(start, config, context=context, version="v2")
+        state: Mapping[str, Any] = output.value or {}
     except Dropped as drop:
         return Result(seed.id, rejections=[drop.rejection(seed.id, context.round, context.stage)])
     except SynthError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,10 @@ class Session:
         """How this round trains."""
         self.pace = 1.0
         """Share of the learning rates this round trains with."""
+        self.mixed: dict[str, list[Question]] = {}
+        """Sources that this round draws from a part of."""
+        self.runner = run_graph
+        """How graphs are run over seeds: here, or by workers."""
         self.clock = WorkClock(self.journal)
         self.meter = BudgetMeter(self.flow, self.journal, self.clock)
 
@@ -59,6 +63,8 @@ class Session:
 
         Raises `DataError`.
         """
+        if name in self.mixed:
+            return self.mixed[name]
         if name not in self._questions:
             source = self._source(name)
             if source.shape == "conversations":
@@ -141,24 +147,11 @@ class Session:
             return
         self.check_budget()
         self.begin(name)
-        shared = dict(extras or {})
         players = models or self.models
+        context = self.contexts(name, extras or {}, players)
         full_name = f"{self.round}/{name}"
         await self._forget_faults(full_name)
         self.meter.begin()
-
-        def context(seed: Seed) -> Context:
-            return Context(
-                flow=self.flow.flow,
-                arm=self.params.arm,
-                round=self.round,
-                stage=name,
-                seed_id=seed.id,
-                models=players,
-                params=self.params,
-                rng=seed_rng(self.flow.seed, full_name, seed.id),
-                extras=shared,
-            )
 
         done, _, _ = self.journal.result_counts(full_name)
         with self.progress.stage(self.round, name, total, done) as bar:
@@ -177,7 +170,7 @@ class Session:
                 tolerance.see(result)
 
             try:
-                counts = await run_graph(
+                counts = await self.runner(
                     graph,
                     seeds,
                     context,
@@ -196,6 +189,27 @@ class Session:
             finally:
                 self.clock.leave()
         self.finish(name, {**self._info(full_name, counts.resumed), "seeds": counts.seeds + counts.resumed})
+
+    def contexts(
+        self, name: str, extras: Mapping[str, Any], models: Mapping[str, Chat]
+    ) -> Callable[[Seed], Context]:
+        """What surrounds the graphs of a stage, from each one's seed."""
+        full_name, shared = f"{self.round}/{name}", dict(extras)
+
+        def context(seed: Seed) -> Context:
+            return Context(
+                flow=self.flow.flow,
+                arm=self.params.arm,
+                round=self.round,
+                stage=name,
+                seed_id=seed.id,
+                models=models,
+                params=self.params,
+                rng=seed_rng(self.flow.seed, full_name, seed.id),
+                extras=shared,
+            )
+
+        return context
 
     async def _forget_faults(self, full_name: str) -> None:
         """A stage begun again gives records that failed another chance; drops of the method stay."""

@@ -10,8 +10,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from synth.curation.licences import UNSTATED, conflicts, incompatible
 from synth.engine.folder import RunFolder
-from synth.errors import RunError
+from synth.errors import DataError, RunError
 from synth.export.card import write_card
 from synth.export.formats import Format, dataset_info, row, schema
 from synth.export.read import read_samples, rounds_with_data
@@ -50,13 +51,17 @@ def export(
     round_number: int | None = None,
     learner: str = "student",
     citation: str = "",
+    mixed: bool = False,
 ) -> Exported:
     """Write the data of `run` into the folder `target`; an earlier export there is replaced.
 
-    `citation` names the method's paper on the card. Raises `RunError` where there are no such data
-    or the folder holds something else, `DataError` where the format cannot hold them.
+    `citation` names the method's paper on the card; `mixed` lets rows of licences through whose terms
+    cannot all be met. Raises `RunError` where there are no such data
+    or the folder holds something else, `DataError` where the format or the licences cannot hold them.
     """
     numbers = rounds_with_data(run, round_number)
+    if not mixed:
+        _refuse_conflicts(run, Counter(s.licence or UNSTATED for s in read_samples(run, numbers, learner)))
     _own(target)
     first = next(read_samples(run, numbers, learner), None)
     if first is None:
@@ -74,7 +79,7 @@ def export(
         pairs=pairs,
         file=name,
         licences=dict(tally.licences.most_common()),
-        warnings=licence_warnings(tally.licences),
+        warnings=conflicts(tally.licences),
     )
     if info := dataset_info(form, done.run, name, pairs):
         RunFolder.write_json(target / INFO, info)
@@ -100,24 +105,19 @@ class _Tally:
         for sample in samples:
             self.rows += 1
             self.families[sample.family or "all"] += 1
-            self.licences[sample.licence or "unstated"] += 1
+            self.licences[sample.licence or UNSTATED] += 1
             for call in sample.lineage.calls:
                 self.models.setdefault(call.agent, set()).add(f"{call.model}@{call.weights}")
             yield sample
 
 
-def licence_warnings(licences: Counter[str]) -> list[str]:
-    """What mixing these licences in one set of data means."""
-    if len(licences) < 2:
-        return []
-    listed = ", ".join(f"{name} ({count})" for name, count in licences.most_common())
-    said = f"rows of {len(licences)} licences: {listed}"
-    parts = [name.upper().replace("_", "-").split("-") for name in licences]
-    if any("NC" in part for part in parts):
-        return [f"{said}; those with NC allow no commercial use of the whole"]
-    if "unstated" in licences:
-        return [f"{said}; write licence: under each data source to settle what is unstated"]
-    return [f"{said}; the terms of all of them bind the whole"]
+def _refuse_conflicts(run: Path, licences: Counter[str]) -> None:
+    found = incompatible(licences)
+    if found:
+        raise DataError(
+            f"the data of {run} mix licences whose terms cannot all be met: {'; '.join(found)}",
+            "leave a source out, or name its true licence: under data; --mixed-licences exports them all the same",
+        )
 
 
 def _own(target: Path) -> None:

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from synth.config.flowfile import CollapseRules
 from synth.data.documents.near import NearDuplicates
-from synth.measure.variety import distinct, vendi
+from synth.measure.variety import distinct, spread, vendi
 from synth.records import Sample, content_id
 from synth.runs.runfiles import Part, read_lines
 
@@ -38,6 +38,10 @@ class Collapse(Part):
     """The same among the answers to one prompt, the mean over prompts that have several."""
     vendi: float
     """Effective number of different examples among at most 400 (arXiv 2210.02410), by shared words."""
+    vendi_change: float = 0.0
+    """Against round 1, as a share of its score."""
+    spread: float | None = None
+    """Mean cosine distance of two of these examples."""
     length: float
     """Mean words of an answer."""
     length_drift: float = 0.0
@@ -50,8 +54,12 @@ class Collapse(Part):
     scores: dict[str, float] = Field(default_factory=dict)
     """Judge and name of a verdict -> mean of its numbers."""
     inflation: dict[str, float] = Field(default_factory=dict)
-    """The same, by how much the mean rose since round 1. Held against the exams it tells a better
+    """The same, by how much the mean rose since round 1. Held against `exam_change` it tells a better
     student from a kinder judge."""
+    exam: float | None = None
+    """Where the student that made the data stands on the test, under the gate's metric."""
+    exam_change: float = 0.0
+    """Against round 1."""
 
     def broken(self, rules: CollapseRules) -> Iterator[str]:
         """What is beyond the rules, in words."""
@@ -62,6 +70,22 @@ class Collapse(Part):
                 f"answers of {self.length:.3g} words, {self.length_drift:+.0%} against round 1, "
                 f"at most {rules.max_length_drift:.0%} wanted"
             )
+        if rules.max_vendi_fall is not None and -self.vendi_change > rules.max_vendi_fall:
+            yield (
+                f"Vendi score {self.vendi:.3g}, {self.vendi_change:+.0%} against round 1, "
+                f"a fall by at most {rules.max_vendi_fall:.0%} wanted"
+            )
+        if rules.max_similar is not None and self.similar > rules.max_similar:
+            yield (
+                f"{self.similar:.0%} of the examples nearly repeat another one, "
+                f"at most {rules.max_similar:.0%} wanted"
+            )
+        kinder = [name for name, rise in self.inflation.items() if rise > (rules.max_inflation or 0.0)]
+        if rules.max_inflation is not None and kinder and self.exam_change <= 0:
+            yield (
+                f"the mean of {', '.join(kinder)} rose by more than {rules.max_inflation:g} since round 1, "
+                "and the exam did not rise"
+            )
         if rules.max_repeated is not None and self.repeated > rules.max_repeated:
             yield (
                 f"{self.repeated:.0%} of the examples repeat an earlier round's, "
@@ -70,9 +94,15 @@ class Collapse(Part):
 
 
 def measure(
-    samples: Sequence[Sample], *, earlier: Sequence[Path], first: Collapse | None, tokenizer: Path
+    samples: Sequence[Sample],
+    *,
+    earlier: Sequence[Path],
+    first: Collapse | None,
+    tokenizer: Path,
+    exam: float | None = None,
 ) -> Collapse:
-    """The figures; `earlier` are files of samples, `first` is what round 1 came to."""
+    """The figures; `earlier` are files of samples, `first` is what round 1 came to, `exam` the level
+    of the student that made them."""
     texts = [f"{_asked(sample)}\n{_answer(sample)}" for sample in samples]
     length = sum(len(_answer(sample).split()) for sample in samples) / len(samples)
     scores = _scores(samples)
@@ -83,17 +113,22 @@ def measure(
         answers[content_id(sample.prompt)].append(_answer(sample))
     several = [group for group in answers.values() if len(group) > 1]
     shares = [distinct(group, tokenizer) for group in several]
+    effective = vendi(texts[:SPREAD])
     return Collapse(
         examples=len(samples),
         distinct=distinct(texts[:MOST], tokenizer),
         distinct_within=sum(shares) / len(shares) if shares else None,
-        vendi=vendi(texts[:SPREAD]),
+        vendi=effective,
+        vendi_change=effective / first.vendi - 1 if first and first.vendi else 0.0,
+        spread=spread(texts[:SPREAD]),
         length=length,
         length_drift=length / first.length - 1 if first and first.length else 0.0,
         similar=sum(not within.add(text) for text in texts) / len(texts),
         repeated=repeated,
         repeated_exactly=exactly,
         scores=scores,
+        exam=exam,
+        exam_change=_rise(exam, first.exam if first else None),
         inflation={name: mean - first.scores[name] for name, mean in scores.items() if name in first.scores}
         if first
         else {},
@@ -131,3 +166,7 @@ def _scores(samples: Sequence[Sample]) -> dict[str, float]:
         if isinstance(verdict.value, float):
             values[f"{verdict.by}: {verdict.name}"].append(verdict.value)
     return {name: sum(numbers) / len(numbers) for name, numbers in sorted(values.items())}
+
+
+def _rise(now: float | None, first: float | None) -> float:
+    return now - first if now is not None and first is not None else 0.0

@@ -8,8 +8,10 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from synth.engine.flow import NO_TRAINING
+from synth.measure.change import Metric, change, values
 from synth.measure.examined import Examined, RunResult, metric_of, read_flow, read_run, same_exam
-from synth.measure.gate import Metric, change
+from synth.measure.forecast import Forecast, Size
+from synth.measure.growth import foreseen, results
 from synth.measure.stats import Interval, holm, two_level_bootstrap
 from synth.records import Judged
 from synth.runs.runfiles import Part
@@ -53,6 +55,8 @@ class Comparison(BaseModel):
     items: int
     runs: list[RunResult]
     arms: list[Arm]
+    forecasts: list[Forecast] = Field(default_factory=list)
+    """Of runs that differ in nothing but seeds and how much was trained on, where there are enough sizes."""
     warnings: list[str] = Field(default_factory=list)
 
 
@@ -76,6 +80,7 @@ def compare(folders: Sequence[Path], metric: Metric | None = None, number: int |
         items=reads[0].result.change.n,
         runs=[one.result for one in reads],
         arms=arms,
+        forecasts=_forecasts(reads, chosen),
         warnings=[*_twins(reads), *_warnings(arms)],
     )
 
@@ -121,21 +126,31 @@ def _against(first: Sequence[Examined], group: Sequence[Examined], metric: Metri
             lost=found.lost,
         )
     order = [record.id for record in first[0].after]
-    one, two = ([_values(read.after, order, metric) for read in reads] for reads in (first, group))
+    one, two = ([values(_in_order(read.after, order), metric) for read in reads] for reads in (first, group))
     interval, p = two_level_bootstrap(one, two)
     difference = _mean([_mean(row) for row in two]) - _mean([_mean(row) for row in one])
     test = f"bootstrap of {len(one)} and {len(two)} seeds, then items"
     return Difference(difference=difference, interval=interval, p_value=p, p_holm=p, test=test)
 
 
-def _values(records: Sequence[Judged], order: Sequence[str], metric: Metric) -> list[float]:
-    field = {"accuracy": "correct", "strict_accuracy": "strict", "score": "score"}[metric]
-    by_id = {record.id: float(getattr(record, field)) for record in records}
+def _in_order(records: Sequence[Judged], order: Sequence[str]) -> list[Judged]:
+    by_id = {record.id: record for record in records}
     return [by_id[name] for name in order]
 
 
 def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
+
+
+def _forecasts(reads: Sequence[Examined], metric: Metric) -> list[Forecast]:
+    """One for every kind of run that was made in several sizes."""
+    groups: dict[str, list[Size]] = {}
+    for read in reads:
+        tokens = read.result.train_tokens
+        if tokens is not None:
+            groups.setdefault(read.sizeless, []).append(Size(tokens, results(read.after, metric)))
+    found = [foreseen(sizes, metric) for sizes in groups.values()]
+    return [one for one in found if one is not None]
 
 
 def _twins(reads: Sequence[Examined]) -> list[str]:

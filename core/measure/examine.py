@@ -16,8 +16,8 @@ from synth.errors import DataError, RunError, SynthError
 from synth.figures import level
 from synth.flows.answering import exam_graph, question_seeds
 from synth.journal import Journal
+from synth.measure.change import Metric, standing
 from synth.measure.examinee import Examinee
-from synth.measure.gate import Metric, standing
 from synth.measure.stats import Interval
 from synth.probe import unlimited
 from synth.progress import Progress

@@ -8,11 +8,19 @@ from pathlib import Path
 from typing import Any, get_args
 
 from synth.errors import RunError
-from synth.measure.gate import Change, Metric, change
+from synth.measure.change import Change, Metric, change
 from synth.records import Judged, content_id
 from synth.runs.runfiles import Part, read_json, read_lines, read_yaml
 
-__all__ = ["Examined", "RunResult", "metric_of", "read_flow", "read_run", "same_exam"]
+__all__ = [
+    "Examined",
+    "RunResult",
+    "metric_of",
+    "read_flow",
+    "read_run",
+    "same_exam",
+    "trained_tokens",
+]
 
 CHANCE = ("name", "prices", "profiles")
 """Settings that do not tell arms apart; seeds are left out beside them."""
@@ -44,6 +52,8 @@ class Examined:
     """Hash of the settings without seeds: the arm."""
     twin: str
     """Hash of the settings with seeds."""
+    sizeless: str
+    """Hash of the settings without seeds and without how much is trained on."""
     verifier: str
 
 
@@ -90,7 +100,10 @@ def read_run(folder: Path, flow: Mapping[str, Any], metric: Metric, wanted: int 
     )
     verifier = str((flow.get("evaluate") or {}).get("verifier", "answer"))
     settings = _settings(flow)
-    return Examined(result, after, content_id(_seedless(settings)), content_id(settings), verifier)
+    arm = _seedless(settings)
+    return Examined(
+        result, after, content_id(arm), content_id(settings), content_id(_sizeless(arm)), verifier
+    )
 
 
 def _round(folder: Path, wanted: int | None) -> int:
@@ -117,11 +130,15 @@ def _exam(folder: Path, number: int, name: str) -> list[Judged]:
 
 def _tokens(folder: Path, last: int) -> int | None:
     """Tokens trained on, of all rounds; None where nothing says so."""
-    reports = [
-        read_json(folder / "rounds" / str(number) / "train" / "result.json", _Trained, [])
-        for number in range(1, last + 1)
-    ]
-    return sum(report.tokens for report in reports if report) if any(reports) else None
+    rounds = [trained_tokens(folder, number) for number in range(1, last + 1)]
+    known = [tokens for tokens in rounds if tokens is not None]
+    return sum(known) if known else None
+
+
+def trained_tokens(folder: Path, number: int) -> int | None:
+    """Tokens the student of a round was trained on; None where nothing says so."""
+    report = read_json(folder / "rounds" / str(number) / "train" / "result.json", _Trained, [])
+    return report.tokens if report else None
 
 
 def _settings(flow: Mapping[str, Any]) -> Any:
@@ -134,6 +151,12 @@ def _seedless(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _seedless(inner) for key, inner in value.items() if key != "seed"}
     return [_seedless(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _sizeless(settings: Any) -> Any:
+    """An arm's settings without how much is trained on."""
+    examples = {key: value for key, value in (settings.get("with") or {}).items() if key != "examples"}
+    return {key: value for key, value in settings.items() if key != "budget"} | {"with": examples}
 
 
 def same_exam(first: Examined, other: Examined) -> None:

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from synth.config import FlowFile, Gate
 from synth.errors import DataError
 from synth.figures import SPACE, level, probability
-from synth.measure.gate import Decision, GuardChange, Noise, change
+from synth.measure.change import change
+from synth.measure.gate import Decision, GuardChange, Noise
 from synth.measure.stats import items_needed, mean_not_worse, not_worse, wilson
 from synth.records import Judged
 

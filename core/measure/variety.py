@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from synth.measure.vectors import word_vectors
 
-__all__ = ["distinct", "vendi"]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["distinct", "spread", "vendi"]
 
 LONGEST = 5
 """N-grams of 1 to so many tokens are counted."""
@@ -43,9 +48,28 @@ def vendi(texts: Sequence[str]) -> float:
     """
     import numpy as np
 
+    values = np.linalg.eigvalsh(_similar(texts) / len(texts))
+    values = values[values > 1e-12] / values[values > 1e-12].sum()
+    return float(np.exp(-(values * np.log(values)).sum()))
+
+
+def spread(texts: Sequence[str]) -> float | None:
+    """Mean cosine distance of two different texts, 0 (all the same words) to 1; None for fewer than two.
+
+    Of the same vectors as the Vendi score.
+    """
+    n = len(texts)
+    if n < 2:
+        return None
+    alike = _similar(texts)
+    return float(1 - (alike.sum() - alike.trace()) / (n * (n - 1)))
+
+
+def _similar(texts: Sequence[str]) -> NDArray[np.float64]:
+    """The texts' cosine similarities; a text without words is like none."""
+    import numpy as np
+
     rows = word_vectors(texts)
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     rows = rows / np.where(lengths > 0, lengths, 1)
-    values = np.linalg.eigvalsh((rows @ rows.T).astype(np.float64) / len(texts))
-    values = values[values > 1e-12] / values[values > 1e-12].sum()
-    return float(np.exp(-(values * np.log(values)).sum()))
+    return (rows @ rows.T).astype(np.float64)

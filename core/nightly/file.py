@@ -15,7 +15,7 @@ from synth.config.source import read_source
 from synth.config.yaml_tree import read_yaml
 from synth.errors import ConfigError, Problem
 
-__all__ = ["Keep", "Limits", "NightFile", "Turn", "read_night"]
+__all__ = ["Keep", "Limits", "Mail", "NightFile", "Turn", "read_night"]
 
 
 class Turn(Strict):
@@ -51,6 +51,20 @@ class Keep(Strict):
     """Days after which the weights that a night's runs trained are deleted."""
 
 
+class Mail(Strict):
+    """Where the summary is sent by mail."""
+
+    to: tuple[str, ...] = Field(min_length=1)
+    sender: str = "synth@localhost"
+    server: str = Field(default="localhost", pattern=r"^[\w.-]+(:\d+)?$")
+    """HOST or HOST:PORT of an SMTP server; port 25 by default."""
+    tls: bool = False
+    """Whether to ask for encryption (STARTTLS) before anything is said."""
+    user: str | None = None
+    password: str | None = Field(default=None, pattern="^env:.+")
+    """`env:NAME`, the variable that holds it; a password itself is refused."""
+
+
 class NightFile(Strict):
     """A night: flows in turn on one student."""
 
@@ -61,6 +75,7 @@ class NightFile(Strict):
     keep: Keep = Keep()
     webhook: str | None = None
     """Where the summary is sent, by POST: a web address, or `env:NAME`, a variable that holds one."""
+    mail: Mail | None = None
 
     @field_validator("name")
     @classmethod

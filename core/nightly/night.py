@@ -21,8 +21,9 @@ from synth.nightly.flows import Load, read_flow
 from synth.nightly.keep import prune
 from synth.nightly.limits import Spent, budget, reached, spent_by, within
 from synth.nightly.reference import below_the_best, remember
+from synth.nightly.send import send
 from synth.nightly.state import Played, begin
-from synth.nightly.summary import Summary, send, summarize_night, write_summary
+from synth.nightly.summary import Summary, summarize_night, write_summary
 from synth.progress import Progress
 from synth.rounds.loop import run
 
@@ -75,7 +76,7 @@ class _Night:
         champion = current(self.home)
         summary = summarize_night(self.night, self.home, self._spent(), champion)
         write_summary(summary, self.home)
-        if self.file.webhook and (fault := await send(summary, self.file.webhook)):
+        for fault in await send(summary, self.file):
             self.progress.log(fault)
         self.night = self.night.model_copy(update={"finished": time.time()})
         self.night.write(self.home)

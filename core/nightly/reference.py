@@ -12,7 +12,7 @@ from pathlib import Path
 from synth.config import FlowFile
 from synth.engine.folder import RunFolder
 from synth.figures import level
-from synth.measure.gate import standing
+from synth.measure.change import standing
 from synth.measure.guards import guard_change, spent
 from synth.records import Judged
 from synth.runs.runfiles import read_lines

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import os
-import urllib.request
 from pathlib import Path
 
 from synth.engine.folder import RunFolder
@@ -16,7 +12,7 @@ from synth.nightly.limits import Spent, disk_used
 from synth.nightly.state import Night, Played
 from synth.runs.runfiles import Part
 
-__all__ = ["PROMOTED", "Summary", "send", "summarize_night", "write_summary"]
+__all__ = ["PROMOTED", "Summary", "page_of", "summarize_night", "write_summary"]
 
 PROMOTED, FAILED, NOTHING_BETTER, BUDGET = 0, 1, 3, 4
 """Exit codes."""
@@ -33,6 +29,8 @@ class RoundLine(Part):
     difference: float
     guards: dict[str, bool]
     """Guard's name -> whether it held."""
+    guard_changes: dict[str, float]
+    """Guard's name -> change of its level in this round."""
 
 
 class FlowLine(Played):
@@ -81,24 +79,10 @@ def summarize_night(night: Night, home: Path, spent: Spent, champion: Champion |
 
 def write_summary(summary: Summary, home: Path) -> None:
     """`summary.json` and `summary.md`, of the night and, a level up, of the last night."""
-    page = _page(summary).encode()
+    page = page_of(summary).encode()
     for folder in (home / summary.night, home):
         RunFolder.write_json(folder / "summary.json", summary)
         RunFolder.write(folder / "summary.md", page)
-
-
-async def send(summary: Summary, webhook: str) -> str:
-    """POST the summary, its page under `text`; returns what went wrong, which fails nothing else."""
-    address = os.environ.get(webhook.removeprefix("env:"), "") if webhook.startswith("env:") else webhook
-    if not address:
-        return f"the summary was not sent: the variable {webhook.removeprefix('env:')} is not set"
-    body = json.dumps({"text": _page(summary), **summary.model_dump(mode="json")}).encode()
-    asked = urllib.request.Request(address, body, {"Content-Type": "application/json"})
-    try:
-        await asyncio.to_thread(lambda: urllib.request.urlopen(asked, timeout=10).close())
-    except (OSError, ValueError) as error:
-        return f"the summary was not sent: {type(error).__name__}"  # the address may be a secret
-    return ""
 
 
 def _outcome(night: Night) -> tuple[int, str]:
@@ -123,10 +107,12 @@ def _round(number: int, decision: Decision) -> RoundLine:
         after=decision.after,
         difference=decision.difference,
         guards={guard.name: guard.holds for guard in decision.guards},
+        guard_changes={guard.name: guard.difference for guard in decision.guards},
     )
 
 
-def _page(summary: Summary) -> str:
+def page_of(summary: Summary) -> str:
+    """The page: Markdown that reads as plain text."""
     champion = summary.champion
     who = f"{champion.name} ({champion.flow}, round {champion.round})" if champion else "none yet"
     cost = f"{duration(summary.seconds)}, {compact(summary.tokens)} tokens"
@@ -149,7 +135,10 @@ def _page(summary: Summary) -> str:
 
 def _told(one: RoundLine) -> str:
     words = {True: "holds", False: "does not hold"}
-    guards = ", ".join(f"{name} {words[holds]}" for name, holds in one.guards.items())
+    guards = ", ".join(
+        f"{name} {words[holds]} ({shift(one.guard_changes[name], one.metric)})"
+        for name, holds in one.guards.items()
+    )
     return (
         f"round {one.round}: {one.decision}; {one.metric} {level(one.before, one.metric)} before, "
         f"{level(one.after, one.metric)} after ({shift(one.difference, one.metric)})"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from markupsafe import Markup, escape
 
 from synth.figures import SPACE
-from synth.measure.gate import Change
+from synth.measure.change import Change
 from synth.measure.stats import Interval
 from synth.runs.overview import LossPoint
 

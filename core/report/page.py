@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -15,9 +16,10 @@ from synth.runs.overview import RoundSummary, RunSummary, StageSummary
 from synth.runs.summary import summarize
 from synth.runs.trees import some_trees
 
-__all__ = ["render", "write_report"]
+__all__ = ["HERE", "contents", "environment", "render", "write_report"]
 
 HERE = Path(__file__).parent
+"""Where the templates and the style sheet are."""
 
 
 def write_report(folder: Path) -> Path:
@@ -44,25 +46,35 @@ def write_report(folder: Path) -> Path:
 
 def render(run: RunSummary, settings: str) -> str:
     """The page as text. `settings` is the resolved flow file as it stands."""
-    environment = Environment(
-        loader=FileSystemLoader(HERE / "templates"),
+    style = Markup((HERE / "style.css").read_text("utf-8"))
+    return environment().get_template("report.html.j2").render(**contents(run, settings), style=style)
+
+
+def environment(*more: Path) -> Environment:
+    """The templates, with those of further folders, and the filters that write figures."""
+    made = Environment(
+        loader=FileSystemLoader([HERE / "templates", *more]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {name: getattr(figures, name) for name in figures.__all__}
-    environment.filters["wrap"] = _wrap
-    return environment.get_template("report.html.j2").render(
-        run=run,
-        settings=settings,
-        told=_told(run),
-        at=_at(run),
-        charts=charts,
-        coverage={r.number: read_coverage(run.folder / "rounds" / str(r.number)) for r in run.rounds},
-        trees={r.number: some_trees(run.folder / "rounds" / str(r.number)) for r in run.rounds},
-        style=Markup((HERE / "style.css").read_text("utf-8")),
-    )
+    made.filters |= {name: getattr(figures, name) for name in figures.__all__}
+    made.filters["wrap"] = _wrap
+    return made
+
+
+def contents(run: RunSummary, settings: str) -> dict[str, Any]:
+    """What the body of the page, `body.html.j2`, is made of."""
+    return {
+        "run": run,
+        "settings": settings,
+        "told": _told(run),
+        "at": _at(run),
+        "charts": charts,
+        "coverage": {r.number: read_coverage(run.folder / "rounds" / str(r.number)) for r in run.rounds},
+        "trees": {r.number: some_trees(run.folder / "rounds" / str(r.number)) for r in run.rounds},
+    }
 
 
 def _wrap(name: str) -> Markup:

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synth.config import Train
+from synth.config.recipes import launch_file
 from synth.curation import rows_file
 from synth.engine.folder import lesson_folders
 from synth.engine.replay import take_over, untrained
 from synth.engine.session import Session
 from synth.errors import RunError, TrainError
+from synth.rounds.apart import check_apart
 from synth.runs.recording import Recording
 from synth.students.job import TrainJob, TrainResult
 from synth.students.launch import train
@@ -44,9 +46,11 @@ async def learn(
 ) -> Champion:
     """The challenger: the champion after training on the role's rows of this round.
 
-    A recorded training stands for it where the recorded run did the same. Raises
-    `TrainError`, and `RunError` where there is neither a recording of it nor a model to train.
+    A recorded training stands for it where the recorded run did the same. Raises `DataError` where a
+    held-out question is among the rows, `TrainError`, and `RunError` where there is neither a
+    recording of it nor a model to train.
     """
+    check_apart(session, role)
     result = _recorded(session, team, role, champion, recording)
     if result is None:
         result = await _train(session, team, role, champion)
@@ -99,6 +103,8 @@ async def _train(session: Session, team: Team, role: str, champion: Champion) ->
         adapter=champion.folder if settings.lora else None,
         train=settings,
         name=session.flow.models[role].title,
+        verifier=session.flow.evaluate.verifier,
+        launch=launch_file(settings.launch, session.path),
     )
     session.check_budget()
     session.begin(work)

@@ -30,9 +30,11 @@ from synth.report import write_report
 from synth.rounds.exam import exam, guard_exams
 from synth.rounds.lesson import Champion, Champions, learn
 from synth.rounds.material import make_data
+from synth.rounds.mix import mix
 from synth.rounds.outcome import Seen, decision_of, pace, untrained_decision, write_plan
 from synth.rounds.prepare import prepare_folders
 from synth.runs.recording import Recording
+from synth.scale import Head, Scale, take_over
 from synth.students.card import add_evaluation
 from synth.teachers.replay import ReplayTeam
 from synth.teachers.team import Team
@@ -47,19 +49,20 @@ async def run(
     *,
     fresh: bool = False,
     replay: Path | None = None,
+    scale: Scale | None = None,
 ) -> list[Decision]:
     """Run all rounds of a flow file, or go on where they stopped. Returns the gates' decisions.
 
     `replay` is the folder of a run whose journal answers in the place of all models. A run
     begun so goes on without it, too: with models, for what that journal does not have.
-    Raises `SynthError` where it cannot go on; whatever was finished is kept.
+    With `scale`, workers generate. Raises `SynthError` where it cannot go on; whatever was finished is kept.
     """
     folder.open(fresh)
     try:
         folder.settle(loaded.resolved(), loaded.completed)
         journal = Journal(folder.journal)
         try:
-            return await _noted(loaded, folder, journal, progress, replay)
+            return await _noted(loaded, folder, journal, progress, replay, scale, fresh)
         finally:
             journal.close()
     finally:
@@ -67,7 +70,13 @@ async def run(
 
 
 async def _noted(
-    loaded: Loaded, folder: RunFolder, journal: Journal, progress: Progress, replay: Path | None
+    loaded: Loaded,
+    folder: RunFolder,
+    journal: Journal,
+    progress: Progress,
+    replay: Path | None,
+    scale: Scale | None,
+    fresh: bool,
 ) -> list[Decision]:
     """The run, with its start and its end noted in the journal."""
     assert isinstance(loaded.params, FlowParams)
@@ -86,7 +95,10 @@ async def _noted(
         check_sizes(session.flow, session.read_data())
         recording = attach(journal, folder, replay)
         team = await _team(loaded, folder, journal, progress, recording if replay else None)
-        decisions = await _with_team(session, team, recording)
+        head = Head(scale, loaded, session, fresh) if scale else None
+        if head is None:
+            await take_over(journal)
+        decisions = await _with_team(session, team, recording, head)
     except (SynthError, asyncio.CancelledError) as error:
         # On a full disk this cannot be written either, and the first error is the one to see.
         with contextlib.suppress(RunError, OSError):
@@ -121,18 +133,28 @@ async def _team(
 
 def _learners(flow: FlowFile) -> dict[str, Lora | None]:
     """The roles that learn, the student first, and how each is adapted."""
+    if flow.generate_only:
+        return {}
     return {"student": flow.train.lora, **{role: train.lora for role, train in flow.learners.items()}}
 
 
-async def _with_team(session: Session, team: Team, recording: Recording | None) -> list[Decision]:
+async def _with_team(
+    session: Session, team: Team, recording: Recording | None, head: Head | None
+) -> list[Decision]:
     """All rounds, with the models up; they are stopped and the recording closed whatever comes."""
     try:
         many_connections()
         await team.start()
         session.models = team.models
         quiet_gc()
-        return await _rounds(session, load_flow_module(session.flow.flow), team, recording)
+        flow = load_flow_module(session.flow.flow)
+        if head is not None:
+            await head.open()
+            flow = head.leading(flow)
+        return await _rounds(session, flow, team, recording)
     finally:
+        if head is not None:
+            await head.aclose()
         await team.aclose()
         if recording is not None:
             recording.close()
@@ -156,7 +178,10 @@ async def _rounds(session: Session, flow: Flow, team: Team, recording: Recording
     decisions: list[Decision] = []
     for number in range(1, session.flow.rounds + 1):
         session.round = number
-        session.pace = pace(session.flow.gate, decisions)
+        session.pace, session.mixed = pace(session.flow.gate, decisions), {}
+        if session.flow.generate_only:
+            await _data_alone(session, flow, team)
+            continue
         decision, challengers = await _round(session, flow, team, champions, recording)
         decisions.append(decision)
         if decision.decision == "promote":
@@ -168,6 +193,13 @@ async def _rounds(session: Session, flow: Flow, team: Team, recording: Recording
         if session.flow.gate.on_reject == "stop":
             break
     return decisions
+
+
+async def _data_alone(session: Session, flow: Flow, team: Team) -> None:
+    """A round that ends with its data."""
+    await mix(session)
+    await make_data(session, flow, team)
+    write_report(session.folder.path)
 
 
 async def _round(
@@ -182,6 +214,7 @@ async def _round(
         return _noted_gate(session, untrained_decision(session, before, anew)), {}
     again = await exam(session, "again", sample=1) if session.flow.gate.noise else None
     guards = await guard_exams(session, "before")
+    await mix(session)
     curated = await make_data(session, flow, team)
     challengers = {
         role: await learn(session, team, role, champion, recording)

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from synth import __version__
-from synth.curation import Curated, curate, token_counter, write_dataset
+from synth.curation import Curated, settle, sift, steps_of, token_counter, write_dataset
 from synth.data import normalise
 from synth.engine.flow import Flow
 from synth.engine.folder import RunFolder
 from synth.engine.session import Session
-from synth.errors import CollapseError, SynthError
-from synth.measure.collapse import Collapse, measure
+from synth.errors import SynthError
 from synth.records import Sample
-from synth.runs.runfiles import read_json
+from synth.rounds.learnable import check_samples, with_truths
+from synth.rounds.lesson import training_of
+from synth.rounds.quality import judge_samples
+from synth.rounds.watch import watch
 from synth.teachers.team import Team
 
 __all__ = ["make_data"]
-
-COLLAPSE = "collapse.json"
 
 
 async def make_data(session: Session, flow: Flow, team: Team) -> Curated:
@@ -32,53 +32,48 @@ async def make_data(session: Session, flow: Flow, team: Team) -> Curated:
     """
     folder = session.folder.round(session.round) / "data"
     tokenizer = _tokenizer(session, team)  # before the flow: it may measure prompts with it
-    samples = await flow.generate(session)
-    held_out = {normalise(q.question) for name in session.flow.held_out for q in session.questions(name)}
-    session.begin("curate")
-    with session.progress.stage(session.round, "curate", None) as bar:
-        curated = curate(
-            samples,
-            held_out=held_out,
-            count_tokens=token_counter(tokenizer),
-            token_budget=session.flow.budget.train_tokens,
-            limit=session.params.examples,
-            seed=session.flow.seed,
-            lint_drop=session.params.lint_drop,
-            delimiters=flow.delimiters,
-        )
-        bar.advance(len(curated.samples))
-        for rejection in curated.rejections:
-            bar.advance(0, dropped_reason=rejection.reason)
-    if not curated.of("student"):
+    samples = with_truths(session, await flow.generate(session), training_of)
+    held_out = {
+        normalise(q.question): name for name in session.flow.held_out for q in session.questions(name)
+    }
+    curated = await _curated(session, flow, samples, held_out, token_counter(tokenizer))
+    if not curated.samples if session.flow.generate_only else not curated.of("student"):
         raise SynthError(
             f"round {session.round} has no training example left after curation",
             f"see why in {folder / 'rejected.jsonl'}",
         )
+    for role in {sample.learner for sample in curated.samples}:
+        if role == "student" or role in session.flow.learners:
+            check_samples(curated.of(role), role, training_of(session, role), session.flow.flow)
     write_dataset(folder, curated, session.rejections(), _facts(session, flow))
     session.finish("curate", _counts(curated))
-    _watch(session, curated.of("student"), tokenizer)
+    if tokenizer is not None:
+        watch(session, curated.of("student"), tokenizer)
     return curated
 
 
-def _watch(session: Session, samples: Sequence[Sample], tokenizer: Path) -> None:
-    """Write `collapse.json`, and hold it against the rules."""
-    session.begin("collapse")
-    rounds = session.folder.path / "rounds"
-    found = measure(
-        samples,
-        earlier=[rounds / str(n) / "data" / "samples.jsonl" for n in range(1, session.round)],
-        first=read_json(rounds / "1" / COLLAPSE, Collapse, []) if session.round > 1 else None,
-        tokenizer=tokenizer / "tokenizer.json",
-    )
-    folder = session.folder.round(session.round)
-    RunFolder.write_json(folder / COLLAPSE, found)
-    session.finish("collapse", {"items": len(samples)})
-    if reasons := list(found.broken(session.flow.collapse)):
-        raise CollapseError(
-            f"the data of round {session.round} are collapsing: {'; '.join(reasons)}",
-            f"nothing was trained on them; see {folder / COLLAPSE} and {folder / 'data'}, vary the seeds or "
-            "the sampling, or widen the rule under collapse",
-        )
+async def _curated(
+    session: Session,
+    flow: Flow,
+    samples: Iterable[Sample],
+    held_out: Mapping[str, str],
+    count_tokens: Callable[[Sample], int],
+) -> Curated:
+    """The samples through all steps; a judge sees only what the others let through."""
+    rules, params, curated = session.flow.curate, session.params, Curated()
+    session.begin("curate")
+    steps = steps_of(rules, held_out, curated.lint, count_tokens, params.lint_drop, flow.delimiters)
+    sift(curated, samples, steps)
+    if rules.judge is not None:
+        await judge_samples(session, rules.judge, curated)
+        session.begin("curate")
+    with session.progress.stage(session.round, "curate", None) as bar:
+        budget = session.flow.budget.train_tokens
+        settle(curated, rules, count_tokens, budget, params.examples, session.flow.seed)
+        bar.advance(len(curated.samples))
+        for rejection in curated.rejections:
+            bar.advance(0, dropped_reason=rejection.reason)
+    return curated
 
 
 def _facts(session: Session, flow: Flow) -> dict[str, Any]:
@@ -102,14 +97,22 @@ def _counts(curated: Curated) -> dict[str, Any]:
         "rejected": len(curated.rejections),
         "reasons": dict(Counter(rejection.reason for rejection in curated.rejections)),
         "tokens": curated.tokens,
+        "steps": {name: tally.figures() for name, tally in curated.steps.items()},
     }
+    info |= {"judge": curated.judge} if curated.judge else {}
     lint = curated.lint.figures()
     return info | ({"lint": lint} if lint else {})
 
 
-def _tokenizer(session: Session, team: Team) -> Path:
-    """Folder with the student's tokenizer: the run's own, so that it can be replayed without weights."""
+def _tokenizer(session: Session, team: Team) -> Path | None:
+    """Folder with the student's tokenizer: the run's own, so that it can be replayed without weights.
+
+    None where nobody is trained and there is no student with weights.
+    """
     kept = session.folder.path / "tokenizer.json"
     if not kept.exists():
+        student = session.flow.models.get("student")
+        if session.flow.generate_only and (student is None or student.kind != "local"):
+            return None
         RunFolder.write(kept, (team.folder("student") / kept.name).read_bytes())
     return kept.parent

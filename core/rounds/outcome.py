@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from synth.config import Gate
+from synth.config import Gate, Train
 from synth.engine.folder import RunFolder
 from synth.engine.session import Session
 from synth.measure.gate import Decision, decide
 from synth.measure.guards import Exams, guarded, noise_of, spent
 from synth.records import Judged
-from synth.rounds.lesson import Champions, training_of
+from synth.rounds.lesson import Champion, Champions, training_of
 
 __all__ = ["Seen", "decision_of", "pace", "untrained_decision", "write_plan"]
+
+HELD = ("dpo", "kto", "asft")
+"""Objectives that hold the student to where it started."""
 
 
 @dataclass(frozen=True)
@@ -39,20 +42,29 @@ def pace(gate: Gate, earlier: Sequence[Decision]) -> float:
 def write_plan(session: Session, champions: Champions) -> None:
     """`plan.json`: what the round starts from and will do."""
     flow, champion = session.flow, champions["student"]
+    train = training_of(session, "student")
     others = {role: other.weights for role, other in champions.items() if role != "student"}
     plan = {
         "round": session.round,
         "arm": session.params.arm,
         "start": champion.title,
         "weights": champion.weights,
+        "reference": _reference(train, champion),
         "data": {name: len(session.questions(name)) for name in flow.data},
         "test_items": len(session.questions("test")),
         "budget": flow.budget.model_dump(),
         "pace": session.pace,
-        "train": training_of(session, "student").model_dump(),
+        "train": train.model_dump(),
     }
-    folder = session.folder.round(session.round)
-    RunFolder.write_json(folder / "plan.json", plan | ({"learners": others} if others else {}))
+    plan |= {"learners": others} if others else {}
+    plan |= {"curriculum": flow.curriculum.model_dump()} if flow.curriculum else {}
+    RunFolder.write_json(session.folder.round(session.round) / "plan.json", plan)
+
+
+def _reference(train: Train, champion: Champion) -> str | None:
+    """The weights that training holds the student to, which are those it starts from; None without any."""
+    held = train.objective in HELD or (train.objective == "grpo" and train.grpo.beta > 0)
+    return champion.weights if held else None
 
 
 def decision_of(session: Session, seen: Seen) -> Decision:

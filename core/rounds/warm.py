@@ -10,13 +10,14 @@ from pathlib import Path
 
 from synth.chat import CallFailed, Request
 from synth.config import FlowFile, WarmStart
+from synth.config.recipes import launch_file
 from synth.curation.dataset import write_rows
 from synth.data import read_questions
 from synth.errors import DataError, ModelError
 from synth.flows.answering import question_messages
 from synth.progress import Progress
 from synth.records import Question, Sampling, content_id
-from synth.students.job import TrainJob
+from synth.students.job import TrainJob, decisive
 from synth.students.launch import train
 from synth.teachers.models import weights_version
 from synth.teachers.models.cache import cache_root
@@ -33,7 +34,7 @@ async def warmed(base: Path, flow: FlowFile, path: Path, progress: Progress) -> 
     warm = flow.warm_start
     assert warm is not None
     rows = await warm_rows(flow, path)
-    settings = warm.train.model_dump(exclude={"threads", "save_steps"})
+    settings = decisive(warm.train)
     folder = cache_root() / "warm" / content_id([weights_version(base), rows, settings])
     data, output = folder / "data.jsonl", folder / "model"
     if not data.exists():
@@ -47,6 +48,7 @@ async def warmed(base: Path, flow: FlowFile, path: Path, progress: Progress) -> 
         work=folder / "work",
         train=warm.train,
         name=flow.models["student"].title,
+        launch=launch_file(warm.train.launch, path),
     )
     with progress.stage(0, "warm-start", None) as bar:
         await train(job, bar.loss)

@@ -1,7 +1,7 @@
 """The receipt of a run: what was paid, replayed, repeated, lost, duplicated. All from its files.
 
-Every time a call was handed to an endpoint is exactly one of four things, so that
-`sent == paid + failed + repeated + unanswered`.
+Every time a call was handed to an endpoint is exactly one of five things, so that
+`sent == paid + failed + repeated + unanswered + shared`.
 """
 
 from __future__ import annotations
@@ -35,10 +35,12 @@ class Audit(BaseModel):
     failed: int
     """times a call got no usable answer, all its retries included"""
     repeated: int
-    """calls cut off in flight by a stop and sent again by a later start: what the stops cost
-    at most, as the endpoint may or may not have answered them"""
+    """calls cut off in flight, by a stop and sent again by a later start, or with their server and
+    sent to another: what that cost at most, as the endpoint may or may not have answered them"""
     unanswered: int
     """calls cut off in flight by a stop and not sent again so far"""
+    shared: int = 0
+    """calls made for records of two shards, and paid in each: workers do not know each other's answers"""
     seeds: int
     """seeds with a stored result"""
     kept: int
@@ -57,9 +59,12 @@ class Audit(BaseModel):
         return self.lost == 0 and self.duplicated == 0
 
 
-def audit(folder: Path) -> Audit:
-    """Audit a run folder, whatever state it is in. Raises `RunError` if it holds no journal."""
-    path = folder / "journal.db"
+def audit(folder: Path, journal: Path | None = None) -> Audit:
+    """Audit a run folder, whatever state it is in. Raises `RunError` if it holds no journal.
+
+    `journal` is a copy that has more than the folder's own (`synth.scale.merge.whole`).
+    """
+    path = journal or folder / "journal.db"
     if not path.is_file():
         raise RunError(
             f"{folder} holds no journal.db", "name a folder that `synth run` made, such as runs/NAME"
@@ -83,16 +88,19 @@ def _count(connection: sqlite3.Connection, folder: Path) -> Audit:
     # One view of a journal that may still be written to.
     connection.execute("BEGIN")
     sent, paid = one("SELECT COUNT(*) FROM sends"), one("SELECT COUNT(*) FROM calls")
-    failed, unanswered = one("SELECT COUNT(*) FROM failures"), one(_UNANSWERED)
+    failed = one("SELECT COUNT(*) FROM failures WHERE kind != 'moved'")  # those left for another server
+    unanswered = one(_UNANSWERED)
+    shared = one("SELECT SUM(value) FROM meta WHERE key = 'shared'")
     missing, doubled = _data_faults(connection, folder)
     return Audit(
-        starts=one("SELECT COUNT(*) FROM starts"),
+        starts=one("SELECT COUNT(DISTINCT substr(session, 1, 12)) FROM starts"),
         sent=sent,
         paid=paid,
         replayed=one("SELECT SUM(replayed) FROM starts"),
         failed=failed,
-        repeated=sent - paid - failed - unanswered,
+        repeated=sent - paid - failed - unanswered - shared,
         unanswered=unanswered,
+        shared=shared,
         seeds=one("SELECT COUNT(*) FROM results"),
         kept=one("SELECT SUM(kept) FROM results"),
         rejected=one("SELECT SUM(rejected) FROM results"),

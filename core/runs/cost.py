@@ -116,8 +116,11 @@ def worked(journal: JournalView, row: StageRow) -> float | None:
 
 def gpus_held(models: Iterable[ModelSpec]) -> int:
     """GPUs that the local servers of these models hold on this machine; every server begins
-    with the first, so the widest counts."""
-    widest = max((spec.server.tensor_parallel_size for spec in models if spec.kind == "local"), default=0)
+    with the first, so the widest counts, with its replicas."""
+    held = (
+        spec.server.tensor_parallel_size * spec.server.replicas for spec in models if spec.kind == "local"
+    )
+    widest = max(held, default=0)
     return min(widest, len(list(_DEVICES.glob("nvidia[0-9]*"))))
 
 

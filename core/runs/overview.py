@@ -8,13 +8,16 @@ from typing import Any, Literal
 from pydantic import Field
 
 from synth.measure.collapse import Collapse
+from synth.measure.forecast import Forecast
 from synth.measure.gate import Decision
 from synth.measure.stats import Interval
+from synth.rounds.curriculum import Mix
 from synth.runs.cost import Ledger
 from synth.runs.excerpts import AnswerChange, Excerpt, Score
 from synth.runs.runfiles import Part
 
 __all__ = [
+    "CurationStep",
     "Drop",
     "LossPoint",
     "Pairs",
@@ -129,6 +132,16 @@ class Pairs(Part):
     """Mean difference of the answers' scores, where they have some."""
 
 
+class CurationStep(Part):
+    """What one step of curation did with the samples that came to it."""
+
+    seen: int
+    kept: int
+    changed: int = 0
+    dropped: dict[str, int] = Field(default_factory=dict)
+    """Reason -> samples."""
+
+
 class RoundSummary(Part):
     """One round, as far as it got."""
 
@@ -140,6 +153,10 @@ class RoundSummary(Part):
     """Training samples written."""
     drops: list[Drop] = Field(default_factory=list)
     """Most frequent first."""
+    steps: dict[str, CurationStep] = Field(default_factory=dict)
+    """Curation, step by step in their order."""
+    judge: str = ""
+    """What the judge's calibration came to, if there is one."""
     pairs: Pairs | None = None
     stopped: str = ""
     """Why training ended before its last step, if it did."""
@@ -148,6 +165,8 @@ class RoundSummary(Part):
     after: Score | None = None
     decision: Decision | None = None
     collapse: Collapse | None = None
+    mix: Mix | None = None
+    """What the round drew from, under a curriculum."""
     kept: list[Excerpt] = Field(default_factory=list)
     rejected: list[Excerpt] = Field(default_factory=list)
     answers: list[AnswerChange] = Field(default_factory=list)
@@ -176,5 +195,7 @@ class RunSummary(Part):
     """Sum of the stages' times."""
     cost: Ledger = Ledger()
     """Calls, tokens, GPU time and money by round, stage and agent."""
+    forecast: Forecast | None = None
+    """What more data would bring, by the rounds so far; None with fewer than three sizes."""
     warnings: list[str] = Field(default_factory=list)
     """Files that are there but could not be read."""

@@ -59,7 +59,10 @@ class Recording:
 
     def failure(self, key: bytes) -> CallFailed | None:
         """How a call that was sent failed for good, if it did."""
-        query = "SELECT kind, detail, attempts, raw FROM failures WHERE key = ? ORDER BY id DESC"
+        query = (
+            "SELECT kind, detail, attempts, raw FROM failures"
+            " WHERE key = ? AND kind != 'moved' ORDER BY id DESC"
+        )
         row = self._one(query, key)
         if row is None:
             return self._earlier.failure(key) if self._earlier else None

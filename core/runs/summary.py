@@ -20,6 +20,8 @@ from synth.errors import RunError
 from synth.journal import StageRow
 from synth.measure.collapse import Collapse
 from synth.measure.gate import Decision
+from synth.measure.growth import growth
+from synth.rounds.curriculum import CURRICULUM, Mix
 from synth.runs.cost import Tariff, ledger, worked
 from synth.runs.excerpts import answers, kept_samples, rejections
 from synth.runs.overview import (
@@ -75,6 +77,7 @@ def summarize(folder: Path) -> RunSummary:
         prompt_tokens=sum(c.prompt_tokens for c in journal.calls),
         completion_tokens=sum(c.completion_tokens for c in journal.calls),
         seconds=sum(s.seconds or 0.0 for r in rounds for s in r.stages),
+        forecast=growth(folder),
         cost=ledger(journal, _tariff(flow, journal, warnings), sum(r.samples for r in rounds)),
         warnings=warnings,
     )
@@ -142,6 +145,7 @@ def _round(path: Path, number: int, journal: JournalView, state: State, warnings
         profile=read_json(path / "profile.json", Profile, warnings),
         samples=samples,
         drops=_drops(rows, counts),
+        **_curation(rows),
         pairs=next((Pairs.model_validate(r.info["lint"]) for r in rows if "lint" in r.info), None),
         stopped=next((str(r.info.get("stopped", "")) for r in rows if r.name == "train"), ""),
         loss=_thin(list(read_lines(path / "train" / "log.jsonl", LossPoint, warnings)), LOSS_POINTS),
@@ -149,6 +153,7 @@ def _round(path: Path, number: int, journal: JournalView, state: State, warnings
         after=after,
         decision=read_json(path / "gate.json", Decision, warnings),
         collapse=read_json(path / "collapse.json", Collapse, warnings),
+        mix=read_json(path / CURRICULUM, Mix, warnings),
         kept=kept,
         rejected=rejected,
         answers=changes,
@@ -183,6 +188,13 @@ def _stages(number: int, rows: list[StageRow], journal: JournalView, state: Stat
             )
         )
     return stages
+
+
+def _curation(rows: list[StageRow]) -> dict[str, Any]:
+    """What the stage of that name noted of its steps and of the judge."""
+    info = next((row.info for row in rows if row.name == "curate"), {})
+    judge = info.get("judge") or {}
+    return {"steps": info.get("steps") or {}, "judge": str(judge.get("verdict", ""))}
 
 
 def _drops(rows: list[StageRow], written: Counter[tuple[str, str]]) -> list[Drop]:

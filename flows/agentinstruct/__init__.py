@@ -46,6 +46,7 @@ def build() -> Flow:
         sources=("test",),
         graphs=_graphs,
         plan=plan,
+        makes=lambda params: {"student": "answers"},
         citation="AgentInstruct: Toward Generative Teaching with Agentic Flows, arXiv 2407.03502",
     )
 

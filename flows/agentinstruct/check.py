@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -30,6 +31,9 @@ async def wrong(item: Item, answer: Answer, limits: Limits) -> str:
         fault = "" if found_in(told, item.text) else "the answer does not occur in the text"
     if not fault and isinstance(item.form, Code | Output):
         fault = await item.form.fails(answer, item.draft, limits)  # type: ignore[arg-type]
+    if not fault and "fails-first" in item.type.checks and isinstance(item.form, Code):
+        fails = await item.form.quoted_fails(item.draft, limits)  # type: ignore[arg-type]
+        fault = "" if fails else "the code that the task quotes has no mistake its tests would find"
     return fault
 
 
@@ -72,12 +76,20 @@ def _abstained(item: Item, tries: Sequence[Try]) -> tuple[Answer, dict[str, Any]
 
 
 def _within_ten(sound: list[Answer], count: int, params: Params) -> tuple[Answer, dict[str, Any]]:
-    """The middle one of estimates that all lie within a factor of ten."""
+    """The middle one of estimates in the same unit that all lie within a factor of ten."""
+    units = Counter(map(_unit, sound))
     ordered = sorted(sound, key=lambda answer: float(answer.value))  # type: ignore[attr-defined]
     low, high = (float(answer.value) for answer in (ordered[0], ordered[-1]))  # type: ignore[attr-defined]
+    if len(units) > 1:
+        raise _disagreed(sound, f"{len(sound)} of {count} estimates, in {', '.join(map(repr, units))}")
     if high > 10 * low or len(sound) < min(params.agreement, params.samples):
         raise _disagreed(sound, f"{len(sound)} of {count} estimates, from {low:g} to {high:g}")
     return ordered[len(ordered) // 2], {"agree": len(sound), "of": count}
+
+
+def _unit(answer: Answer) -> str:
+    """The unit without case and plural."""
+    return normalise(answer.unit).strip(" .").removesuffix("s")  # type: ignore[attr-defined]
 
 
 def _disagreed(answers: Sequence[Answer], detail: str) -> Dropped:

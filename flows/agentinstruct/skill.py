@@ -52,8 +52,9 @@ class TaskType(_Part):
     """`abstain`: the right answer is that the text does not say."""
     calls: Literal["", "one", "many", "none"] = ""
     """Tool use: how many functions must be called."""
-    checks: tuple[str, ...] = ()
-    """Further checks of the answer: `in-text`, `numbers`."""
+    checks: tuple[Literal["in-text", "fails-first"], ...] = ()
+    """Further checks. `in-text`: the answer occurs in the text. `fails-first`: the code that the task
+    quotes fails its tests."""
     origin: Origin = "ours"
 
 

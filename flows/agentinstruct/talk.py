@@ -125,5 +125,7 @@ def _fits(item: Item, made: list[str]) -> str:
     needs = set(item.draft.needs) - set(item.draft.hidden)  # type: ignore[attr-defined]
     if item.type.calls == "none":
         return f"it calls {', '.join(made)} where nothing should be called" if made else ""
-    missing = needs - set(made)
-    return f"{', '.join(sorted(missing))} is not called" if missing else ""
+    missing, more = needs - set(made), set(made) - needs
+    if missing:
+        return f"{', '.join(sorted(missing))} is not called"
+    return f"{', '.join(sorted(more))} is called and not needed" if more and item.type.calls == "one" else ""

@@ -46,6 +46,7 @@ def build() -> Flow:
         graphs=_graphs,
         plan=plan,
         check=check,
+        makes=lambda params: {"student": "pairs"},
         training=training,
         citation="DRIFT: Dissatisfaction-Refined Iterative preFerence Training, arXiv 2510.02341",
     )

@@ -47,6 +47,7 @@ def build() -> Flow:
         plan=plan,
         delimiters=(*MARKS, "Final Judgement"),
         check=_check,
+        makes=lambda params: {"student": "pairs", "refiner": "answers"},
         citation="SPaR: Self-Play with Tree-Search Refinement, arXiv 2412.11605",
     )
 

@@ -51,6 +51,7 @@ def build() -> Flow:
         graphs=_graphs,
         plan=plan,
         check=check,
+        makes=lambda params: {"student": "answers"},
         citation="STAT: Skill-Targeted Adaptive Training, arXiv 2510.10023",
     )
 

@@ -2,31 +2,53 @@
 
 `{program: "synth.teachers.bookworm:answer"}` gets the prompts a language model would get
 (`agents/prompts/agentinstruct/`) and answers in the same form: gaps, orders, names and numbers
-copied out, tables read, doctests, exact edits. A task is written without its answer; the answer is
-found in a call of its own, from the text and the task alone. What it cannot do it refuses.
+copied out, tables read, doctests, exact edits, puzzles solved by trying everything, calls of
+functions described from their source, estimates from round figures. A task is written without its
+answer; the answer is found in a call of its own, from the text and the task alone. What it cannot do
+it refuses.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from synth.records import Message
+from synth.teachers.bookworm import (
+    estimates,
+    functions,
+    order,
+    pages,
+    puzzles,
+    questions,
+    shots,
+    tables,
+    talks,
+    tasks,
+    verses,
+)
 from synth.teachers.bookworm.answers import respond
 from synth.teachers.bookworm.edits import edit, suggest
-from synth.teachers.bookworm.tasks import WRITERS
 
-__all__ = ["answer"]
+__all__ = ["WRITE", "answer"]
 
 
-def answer(messages: Sequence[Message]) -> str:
-    """Answer one of AgentInstruct's prompts. Raises `ValueError` for a transformation, type or task
-    that takes more than reading."""
+WRITE: dict[str, Callable[[str], list[dict[str, Any]]]] = {}
+"""Task type -> who writes tasks of it."""
+for _part in (tasks, puzzles, order, pages, tables, shots, verses, talks, questions, functions, estimates):
+    WRITE |= _part.WRITERS
+TEXTS = {**order.TEXTS, **pages.TEXTS}
+"""Transformation -> who makes the text."""
+
+
+def answer(messages: Sequence[Message], sample: int = 0) -> str:
+    """Answer one of AgentInstruct's prompts; only an estimate depends on which independent `sample` it
+    is. Raises `ValueError` for a transformation, type or task that takes more than reading."""
     prompt = messages[1]["content"]
     if "<transformation " in prompt:
-        raise ValueError(f"it cannot rewrite a text as {_name(prompt, 'transformation')!r}")
+        return json.dumps(_transformed(prompt))
     if "<type " in prompt:
         return json.dumps({"tasks": _write(prompt)})
     if "<goals>" in prompt:
@@ -40,15 +62,35 @@ def answer(messages: Sequence[Message]) -> str:
     if "<change " in prompt:
         text, task = edit(_inside(prompt, "text"), _inside(prompt, "task"), _inside(prompt, "change"))
         return json.dumps({"text": text, "task": task})
-    return json.dumps(respond(_inside(prompt, "text"), _inside(prompt, "task")))
+    return json.dumps(_responded(prompt, sample))
+
+
+def _transformed(prompt: str) -> dict[str, Any]:
+    name, text = _name(prompt, "transformation"), _inside(prompt, "text")
+    if name in ("api_documentation", "api_retrieval"):
+        return {"apis": functions.described(_inside(prompt, "found") or text)}
+    if name not in TEXTS:
+        raise ValueError(f"it cannot rewrite a text as {name!r}")
+    return {"text": TEXTS[name](text)}
+
+
+def _responded(prompt: str, sample: int) -> dict[str, Any]:
+    text, task, history = (_inside(prompt, tag) for tag in ("text", "task", "history"))
+    if history.startswith("system: You can call"):
+        return functions.serve(history, task)
+    if history:
+        return talks.go_on(history, task)
+    if task.startswith(estimates.START):
+        return estimates.estimated(text, task, sample)
+    return respond(text, task)
 
 
 def _write(prompt: str) -> list[dict[str, Any]]:
     name = _name(prompt, "type")
-    if name not in WRITERS:
+    if name not in WRITE:
         raise ValueError(f"it writes no tasks of the type {name!r}")
     count = re.search(r"up to (\d+) different tasks", prompt)
-    return WRITERS[name](_inside(prompt, "text"))[: int(count[1]) if count else 1]
+    return WRITE[name](_inside(prompt, "text"))[: int(count[1]) if count else 1]
 
 
 def _name(prompt: str, tag: str) -> str:

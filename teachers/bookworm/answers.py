@@ -8,7 +8,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from synth.teachers.bookworm.reading import examples, names, numbers
+from synth.teachers.bookworm import order, pages, puzzles, questions, shots, tables, verses
+from synth.teachers.bookworm.reading import examples, names, numbers, sentences
 from synth.teachers.bookworm.tasks import first_function
 
 __all__ = ["filled", "respond"]
@@ -90,17 +91,6 @@ def _kind(text: str, task: str) -> Said:
     }
 
 
-def _row(text: str, task: str) -> Said:
-    lines = [line.strip().strip("|").split("|") for line in task.split("\n\n", 1)[1].splitlines()]
-    head, row = ([cell.strip() for cell in line] for line in (lines[0], lines[2]))
-    return {
-        "answer": "; ".join(
-            f"{name or 'the first column'} is {cell or 'empty'}" for name, cell in zip(head, row, strict=True)
-        )
-        + "."
-    }
-
-
 def _prints(text: str, task: str) -> Said:
     call = re.search(r"print\(repr\((.*)\)\)\n```", task)
     for one in examples(text):
@@ -123,15 +113,6 @@ def _replace(text: str, task: str) -> Said:
     return {"answer": re.sub(rf"\b{re.escape(old)}\b", new, sentence)}
 
 
-def _rule(text: str, task: str) -> Said:
-    shots = re.findall(r"Input: (.+)\nOutput: (.+)", task)
-    query = re.findall(r"Input: (.+)\nOutput:$", task)[-1]
-    for rule in RULES:
-        if all(rule(given) == made for given, made in shots):
-            return {"answer": rule(query)}
-    raise ValueError("no simple rule fits the examples")
-
-
 def _in_documents(text: str, task: str) -> Said:
     """`task` begins with the documents themselves."""
     gapped = next(line for line in task.splitlines()[::-1] if "____" in line)
@@ -144,6 +125,12 @@ def _in_documents(text: str, task: str) -> Said:
     return {"reason": "None of the documents has this sentence.", "answerable": False}
 
 
+def _sentences(text: str, task: str) -> Said:
+    word = re.search(r'the word "(.+)"', task)
+    found = [one for one in sentences(text) if word and re.search(rf"\b{re.escape(word[1])}\b", one)]
+    return {"answer": found} if found else {"reason": "No sentence has this word.", "answerable": False}
+
+
 def _after_colon(change: Callable[[str], str]) -> Callable[[str, str], Said]:
     return lambda text, task: {"answer": change(task.split(": ", 1)[1])}
 
@@ -152,13 +139,6 @@ def _listed(some: str) -> str:
     return "\n".join(f"- {sentence}" for sentence in re.split(r"(?<=[.!?])\s+(?=[A-Z`])", some))
 
 
-RULES: tuple[Callable[[str], str], ...] = (
-    str.upper,
-    str.lower,
-    lambda w: w[::-1],
-    lambda w: w[0],
-    lambda w: str(len(w)),
-)
 WAYS: tuple[tuple[str, Callable[[str, str], Said]], ...] = (
     ("Fill in the word", _fill),
     ("Which word fills the gap in this sentence of the text", _choose),
@@ -167,7 +147,6 @@ WAYS: tuple[tuple[str, Callable[[str, str], Said]], ...] = (
     ("Copy out every number", lambda text, task: {"answer": numbers(text)}),
     ("Describe the first function", _fields),
     ("What is this text in the main", _kind),
-    ("Say in one sentence what the first row", _row),
     ("What does this program print", _prints),
     ("Write the Python function", _function),
     ("Replace the word", _replace),
@@ -175,7 +154,19 @@ WAYS: tuple[tuple[str, Callable[[str, str], Said]], ...] = (
     ("Write this sentence in small letters", _after_colon(str.lower)),
     ("Remove all punctuation", _after_colon(lambda s: re.sub(r"[^\w\s]", "", s))),
     ("Write these sentences as a bulleted list", _after_colon(_listed)),
-    ("Go on in the same way", _rule),
+    (
+        "Put square brackets around every number",
+        _after_colon(lambda s: re.sub(r"\d[\d,.]*(?<=\d)", r"[\g<0>]", s)),
+    ),
+    ("Hide every digit", _after_colon(lambda s: re.sub(r"\d", "#", s))),
+    ("Copy out every sentence of the text that has", _sentences),
     ("Document 1:", _in_documents),
+    *puzzles.WAYS,
+    *order.WAYS,
+    *pages.WAYS,
+    *tables.WAYS,
+    *shots.WAYS,
+    *verses.WAYS,
+    *questions.WAYS,
 )
 """How a task begins -> how it is answered."""

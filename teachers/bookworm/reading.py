@@ -8,7 +8,20 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-__all__ = ["Example", "examples", "gaps", "names", "numbers", "paragraphs", "sentences", "table", "wordlike"]
+__all__ = [
+    "Example",
+    "alike",
+    "ending",
+    "examples",
+    "gaps",
+    "names",
+    "nouns",
+    "numbers",
+    "paragraphs",
+    "sentences",
+    "table",
+    "wordlike",
+]
 
 _COMMON_WORDS = (
     "about after again also because been before being between both cannot could does during each "
@@ -46,12 +59,41 @@ def wordlike(text: str) -> list[str]:
     ]
 
 
+_ENDINGS = ("ing", "ed", "ly", "tion", "tions", "ness", "ment", "ments", "able", "ible", "al", "ous", "ive")
+
+
+def ending(word: str) -> str:
+    """What a word ends in that says how it is used: verbs in -ing, adverbs in -ly, plurals in -s."""
+    found = max((e for e in _ENDINGS if word.lower().endswith(e)), key=len, default="")
+    return found or ("s" if word.endswith("s") and not word.endswith("ss") else "")
+
+
+def alike(word: str, text: str) -> list[str]:
+    """Other words of the text, those used in the same way first, then those of like length."""
+    same_case = [w for w in wordlike(text) if w.islower() == word.islower() and w.lower() != word.lower()]
+    others = {w.lower(): w for w in same_case}.values()
+    return sorted(others, key=lambda w: (ending(w) != ending(word), abs(len(w) - len(word)), w))
+
+
+_NOUN = re.compile(
+    r"\b(?:the|a|an|of|each|every|its|their|no)\s+([a-z]{4,18})(?=[,.;:]|\s+(?:of|is|are|and|or|in|for|to|with|has)\b)"
+)
+
+
+def nouns(text: str) -> list[str]:
+    """Words that stand where nouns do: after an article, before a mark or a small word; each once."""
+    bare = re.sub(r"`[^`]*`", "`", text)
+    found = [word for word in _NOUN.findall(bare) if word not in _COMMON and not word.endswith("ly")]
+    return list(dict.fromkeys(found))
+
+
 def gaps(text: str) -> list[tuple[str, str]]:
     """(sentence with a gap, what fills it): the longest word of a sentence that the text has only once."""
     seen = Counter(word.lower() for word in re.findall(r"[A-Za-z]+", text))
     found = []
     for sentence in sentences(text):
-        rare = [word for word in wordlike(sentence) if seen[word.lower()] == 1]
+        plain = re.sub(r"`[^`]*`", " ", sentence)
+        rare = [word for word in wordlike(plain) if seen[word.lower()] == 1]
         if rare:
             word = max(rare, key=len)
             found.append((re.sub(rf"\b{word}\b", "____", sentence, count=1), word))

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import ast
 import random
+import re
 from collections.abc import Callable
 from typing import Any
 
 from synth.teachers.bookworm.reading import (
     Example,
+    alike,
     examples,
     gaps,
     names,
     numbers,
     sentences,
-    table,
     wordlike,
 )
+from synth.teachers.bookworm.synonyms import SYNONYMS
 
 __all__ = ["WRITERS"]
 
@@ -40,14 +42,13 @@ def ordering(text: str) -> Drafts:
 
 
 def choice(text: str) -> Drafts:
-    """Gaps with options: the word, and others of the text that are about as long."""
+    """Gaps with options: the word, and others of the text of its kind."""
     found = []
     for gapped, word in _spread(gaps(text)):
-        others = {w.lower(): w for w in wordlike(text) if w.lower() != word.lower() and w not in gapped}
-        near = sorted(others.values(), key=lambda w: (abs(len(w) - len(word)), w))[:3]
-        if len(near) == 3:
-            options = sorted([word, *near], key=str.lower)
+        others = [other for other in alike(word, text) if other not in gapped][:3]
+        if len(others) == 3:
             ask = "Which word fills the gap in this sentence of the text? Answer with the letter alone."
+            options = sorted([word, *others], key=str.lower)
             found.append({"instruction": f"{ask}\n\n{gapped}", "options": options})
     return found
 
@@ -88,13 +89,6 @@ def label(text: str) -> Drafts:
     return [{"instruction": "What is this text in the main? Answer with the label alone.", "labels": labels}]
 
 
-def described(text: str) -> Drafts:
-    """A row of a table in words."""
-    lines = table(text)
-    ask = "Say in one sentence what the first row of this table holds, column by column."
-    return [{"instruction": ask, "table": "\n".join(lines[:5])}] if lines else []
-
-
 def output(text: str) -> Drafts:
     """What a function returns for the arguments of its doctest."""
     ask = "What does this program print? Answer with the output alone."
@@ -118,14 +112,13 @@ def code(text: str) -> Drafts:
 
 
 def keyword_replacement(text: str) -> Drafts:
-    """A word of a sentence replaced by another one of the text."""
-    words = list(dict.fromkeys(wordlike(text)))
+    """A word of a sentence replaced by another that may stand in its place."""
     found = []
-    for sentence in _spread([s for s in sentences(text) if wordlike(s)]):
-        old = max(wordlike(sentence), key=len)
-        new = next((w for w in words if w not in sentence), "")
-        if new:
-            found.append({"instruction": f'Replace the word "{old}" by "{new}" in this sentence: {sentence}'})
+    for sentence in _spread(sentences(text)):
+        old = next((word for word in re.findall(r"[a-z]+", sentence) if word in SYNONYMS), "")
+        if old and len(re.findall(rf"\b{old}\b", sentence)) == 1:
+            ask = f'Replace the word "{old}" by "{SYNONYMS[old]}" in this sentence: {sentence}'
+            found.append({"instruction": ask})
     return found
 
 
@@ -150,19 +143,27 @@ def formatting(text: str) -> Drafts:
     return [{"instruction": ask}] if len(some) == 3 else []
 
 
-def few_shot(text: str) -> Drafts:
-    """A rule on words, shown by three of them."""
-    words = _spread(list(dict.fromkeys(word.lower() for word in wordlike(text))))
-    rules: list[tuple[str, Callable[[str], str]]] = [("upper", str.upper), ("reversed", lambda w: w[::-1])]
-    found = []
-    for at, (_, rule) in enumerate(rules):
-        four = words[4 * at : 4 * at + 4]
-        if len(four) == 4:
-            shots = [f"Input: {word}\nOutput: {rule(word)}" for word in four[:3]]
-            found.append(
-                {"instruction": "Go on in the same way.", "examples": shots, "query": f"Input: {four[3]}"}
-            )
-    return found
+def annotation(text: str) -> Drafts:
+    """Numbers marked up."""
+    some = [s for s in sentences(text) if re.search(r"\d", s) and "[" not in s]
+    ask = "Put square brackets around every number in this sentence: {}"
+    return [{"instruction": ask.format(sentence)} for sentence in _spread(some)]
+
+
+def obfuscation(text: str) -> Drafts:
+    """Digits hidden."""
+    some = [s for s in sentences(text) if re.search(r"\d", s) and "#" not in s]
+    return [{"instruction": f"Hide every digit in this sentence behind #: {s}"} for s in _spread(some)]
+
+
+def key_sentences(text: str) -> Drafts:
+    """The sentences that have a word which some have and others do not."""
+    known = sentences(text)
+    words = dict.fromkeys(word for sentence in known for word in wordlike(sentence) if word.islower())
+    count = {w: sum(bool(re.search(rf"\b{w}\b", sentence)) for sentence in known) for w in words}
+    some = [word for word in words if 2 <= count[word] < min(len(known), 4)]
+    ask = 'Copy out every sentence of the text that has the word "{}", one to a line.'
+    return [{"instruction": ask.format(word)} for word in _spread(some)]
 
 
 def cited(text: str) -> Drafts:
@@ -185,14 +186,15 @@ WRITERS: dict[str, Callable[[str], Drafts]] = {
     "marked_terms": spans,
     "function_signature": fields,
     "kind_of_text": label,
-    "describe_a_row": described,
     "predict_the_output": output,
     "write_the_function": code,
     "keyword_replacement": keyword_replacement,
     "capitalisation": capitalisation,
     "removal": removal,
     "formatting": formatting,
-    "word_rule": few_shot,
+    "annotation": annotation,
+    "obfuscation": obfuscation,
+    "key_sentences": key_sentences,
     "single_document": cited,
     "not_there": cited,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,9 @@ from config_flows import FLOWS
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from synth.config import flow_schema
+from synth.config.handbook import flow_reference
+from synth.flowfiles import params_of
+from synth.flows import BUILT_IN
 
 SCHEMA = flow_schema(FLOWS)
 GOOD = """\
@@ -73,3 +77,9 @@ def test_descriptions_come_from_the_docstrings() -> None:
     assert definitions["Train"]["properties"]["save_steps"]["description"].startswith("A checkpoint every")
     assert definitions["Params"]["properties"]["arm"]["description"] == "Which variant of the method runs."
     assert SCHEMA["properties"]["profiles"]["description"].startswith("Named overlays")
+
+
+def test_the_reference_page_is_what_the_models_say() -> None:
+    """docs/flow-file.md is made by `synth schema --markdown docs/flow-file.md`, after every change."""
+    page = Path(__file__).parents[2] / "docs" / "flow-file.md"
+    assert page.read_text() == flow_reference({name: params_of(name) for name in BUILT_IN})

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 from synth.config import CollapseRules
 from synth.measure.collapse import Collapse, measure
-from synth.measure.variety import distinct, vendi
+from synth.measure.variety import distinct, spread, vendi
 from synth.records import Sample, Verdict
 
 WORDS = [f"w{n}" for n in range(500)]
@@ -79,8 +79,36 @@ def test_a_round_is_held_against_the_first(tokenizer: Path, tmp_path: Path) -> N
 
 def test_rules_say_what_is_beyond_them() -> None:
     """None is on by itself; each is told with its figure and limit, drift both ways."""
-    found = Collapse(examples=10, distinct=0.5, vendi=3, length=8, length_drift=-0.4, similar=0, repeated=0.3)
+    found = Collapse(
+        examples=10, distinct=0.5, vendi=3, vendi_change=-0.6, length=8, length_drift=-0.4, similar=0.2,
+        repeated=0.3,
+    )  # fmt: skip
     assert list(found.broken(CollapseRules())) == []
-    rules = CollapseRules(min_distinct=0.6, max_length_drift=0.3, max_repeated=0.2)
+    rules = CollapseRules(
+        min_distinct=0.6, max_length_drift=0.3, max_repeated=0.25, max_vendi_fall=0.5, max_similar=0.1
+    )
     told = list(found.broken(rules))
-    assert [word in text for word, text in zip(("0.5", "-40%", "30%"), told, strict=True)] == [True] * 3
+    words = ("0.5", "-40%", "-60%", "20%", "30%")
+    assert [word in text for word, text in zip(words, told, strict=True)] == [True] * 5
+
+
+def test_a_kinder_judge_is_told_from_a_better_student() -> None:
+    """A mean that rises with the exam is no inflation; one that rises alone is."""
+    rules = CollapseRules(max_inflation=0.1)
+    facts = {"examples": 1, "distinct": 1.0, "vendi": 1.0, "length": 1.0, "similar": 0.0}
+    risen = {"judge: value": 0.2, "agreement: solutions": 0.05}
+    alone = Collapse(**facts, inflation=risen, exam=0.4, exam_change=-0.02)
+    (told,) = alone.broken(rules)
+    assert told.startswith(
+        "the mean of judge: value rose by more than 0.1 since round 1, and the exam did not"
+    )
+    better = alone.model_copy(update={"exam_change": 0.1})
+    assert list(better.broken(rules)) == list(alone.broken(CollapseRules())) == []
+
+
+def test_spread_is_the_mean_distance() -> None:
+    """0 for texts all the same, 1 for texts without a word in common; one text has none."""
+    assert spread(["a b c"] * 4) == pytest.approx(0, abs=1e-6)
+    assert spread(["a", "b", "c"]) == pytest.approx(1)
+    assert spread(["a", "a", "b", "b"]) == pytest.approx(2 / 3)
+    assert spread(["a"]) is None

@@ -96,7 +96,7 @@ def test_figures_of_a_set_of_pairs() -> None:
 
 def kept(samples: list[Sample], **changes: Any) -> Curated:
     settings: dict[str, Any] = {
-        "held_out": set(),
+        "held_out": {},
         "count_tokens": lambda sample: 10,
         "token_budget": None,
         "limit": None,
@@ -124,7 +124,7 @@ def test_pairs_are_held_against_the_held_out_questions_and_each_other() -> None:
         pair(GOOD, LESS, learner="refiner"),
         pair("Rome", "Turin", "What is the capital of Italy?"),
     ]
-    curated = kept(samples, held_out={"what is the capital of italy?"})
+    curated = kept(samples, held_out={"what is the capital of italy?": "test"})
     assert [r.reason for r in curated.rejections] == ["duplicate", "contaminated"]
     assert {"chosen", "rejected"} <= set(curated.rejections[0].data)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import socketserver
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -12,7 +14,9 @@ import pytest
 
 from synth.cli.main import main
 from synth.errors import SynthError
+from synth.nightly.file import read_night
 from synth.nightly.schedule import cron_line, install_units, units
+from synth.nightly.send import send
 from tests.support.nights import night, place
 
 
@@ -49,10 +53,50 @@ def test_the_summary_is_written_and_sent(
     home = tmp_path / "nights"
     page = (home / "summary.md").read_text()
     assert (home / summary.night / "summary.md").read_text() == page
-    assert "## plain: promoted" in page and "guards: guard holds" in page and "Champion: 0000-1" in page
+    assert "## plain: promoted" in page and "guards: guard holds (0.0)" in page and "Champion: 0000-1" in page
     assert json.loads((home / "summary.json").read_text()) == summary.model_dump(mode="json")
     assert json.loads(hook[1][0])["text"] == page
     assert summary.flows[0].rounds[0].guards == {"guard": True}
+
+
+@pytest.fixture
+def post_office() -> Iterator[tuple[str, list[str]]]:
+    """An SMTP server that takes every mail, and the lines it was told."""
+    told: list[str] = []
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            self.wfile.write(b"220 here\r\n")
+            body = False
+            for raw in self.rfile:
+                line = raw.decode().rstrip("\r\n")
+                told.append(line)
+                if body and line != ".":
+                    continue
+                body = not body and line.upper() == "DATA"
+                self.wfile.write(b"354 go on\r\n" if body else b"250 good\r\n")
+                if line.upper() == "QUIT":
+                    return
+
+    with socketserver.TCPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"127.0.0.1:{server.server_address[1]}", told
+        server.shutdown()
+        thread.join()
+
+
+def test_the_summary_comes_by_mail(tmp_path: Path, post_office: tuple[str, list[str]]) -> None:
+    """Its outcome is the subject, its page the text; a missing password is told, and fails nothing."""
+    server, told = post_office
+    file = place(tmp_path, ["test=.3"])
+    file.write_text(f"flows: [plain.yaml]\nmail: {{to: [one@host, two@host], server: '{server}'}}\n")
+    summary = night(file)
+    assert f"Subject: Night {summary.night}: a new champion" in told
+    assert {"To: one@host, two@host", "## plain: promoted"} < set(told)
+    secret = read_night(file).mail.model_copy(update={"user": "me", "password": "env:NOT_THERE"})  # type: ignore[union-attr]
+    faults = asyncio.run(send(summary, read_night(file).model_copy(update={"mail": secret})))
+    assert faults == ["the summary was not sent: the variable NOT_THERE is not set"]
 
 
 def test_the_schedule_is_shown_first(

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-from synth.cli.flowfiles import params_of
 from synth.cli.plan_table import plan_tables
 from synth.config import Loaded, load_flow
 from synth.engine.folder import RunFolder
 from synth.engine.session import Session
+from synth.flowfiles import params_of
 from synth.flows.answering import exam_graph, question_seeds
 from synth.flows.stat import generate
 from synth.journal import Journal

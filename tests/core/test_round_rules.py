@@ -11,9 +11,11 @@ import pytest
 
 from synth.cli.main import main
 from synth.engine.folder import RunFolder
-from synth.errors import CollapseError
+from synth.errors import CollapseError, DataError
 from synth.measure.gate import Decision
 from synth.progress import make_progress
+from synth.records import Sample
+from synth.rounds import material
 from synth.rounds.loop import run
 from tests.support.nights import load, place, stand_ins
 
@@ -68,3 +70,20 @@ def test_collapsing_data_end_the_run_before_training(tmp_path: Path) -> None:
 
 def main_ended(folder: Path) -> None:
     main(["status", str(folder)])
+
+
+def test_rows_with_a_held_out_question_train_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even where curation let one through: the rows that training reads are looked at, every round, and
+    how many there were is noted."""
+    rounds(tmp_path, ["test=.4"])
+    events = [json.loads(line) for line in (tmp_path / "run/events.jsonl").read_text().splitlines()]
+    (apart,) = [one for one in events if one["event"] == "held-out-apart"]
+    assert (apart["rows"], apart["questions"], apart["role"]) == (4, 70, "student")
+    slip = Sample.sft(
+        [{"role": "user", "content": "Test  7"}], "right 7", seed_id="s", flow="f", arm="a", round=1
+    )
+    monkeypatch.setattr(material, "sift", lambda curated, *_: curated.samples.append(slip))
+    place(tmp_path / "again", ["test=.4"])
+    with pytest.raises(DataError, match=r"holds a question of data\.test, which nothing may be trained on"):
+        rounds(tmp_path / "again", ["test=.4"])
+    assert not (tmp_path / "again/run/rounds/1/train").exists()

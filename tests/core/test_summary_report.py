@@ -17,7 +17,7 @@ import yaml
 import synth.report
 from synth.errors import RunError
 from synth.journal import CallRow, Journal
-from synth.measure.gate import Change
+from synth.measure.change import Change
 from synth.measure.stats import Interval
 from synth.report import charts, write_report
 from synth.runs.overview import LossPoint, RunSummary

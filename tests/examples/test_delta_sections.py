@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from synth.cli.flowfiles import load
+from synth.flowfiles import load
 
 SOURCE = Path(__file__).parents[2] / "examples" / "delta_sections" / "arms.py"
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from synth.cli.flowfiles import params_of
 from synth.config import check_files, load_flow
 from synth.data import normalise, overlap, read_questions
+from synth.flowfiles import params_of
 from synth.records import Question
 from synth.verify import extract_answer, same_answer
 

@@ -88,7 +88,10 @@ def test_a_faulty_task_is_named(form: str, changed: dict[str, Any], fault: str) 
         ("label", {"answer": "poem"}, "none of the labels"),
         ("fill_in", {"answer": "bergen"}, ""),
         ("fill_in", {"answer": "Oslo"}, "does not occur"),
+        ("fill_in", {"answer": "Berg"}, "does not occur"),
         ("spans", {"answer": ["Bergen", "9.30"]}, ""),
+        ("spans", {"answer": ["pass"]}, "does not stand in the text"),
+        ("spans", {"answer": ["Bergen", "Bergen"]}, "named twice"),
         ("spans", {"answer": ["Oslo"]}, "does not stand in the text"),
         ("fields", {"answer": '{"port": "Bergen", "passengers": 212}'}, ""),
         ("fields", {"answer": '{"port": "Oslo", "passengers": null}'}, "does not stand"),
@@ -101,8 +104,15 @@ def test_a_faulty_task_is_named(form: str, changed: dict[str, Any], fault: str) 
         ("cited", {"answer": "At 9.30.", "documents": [2]}, "does not cite document 1"),
         ("action", {"action": "type", "element": 2, "value": "Ann"}, ""),
         ("action", {"action": "click", "element": 9}, "no element [9]"),
+        ("action", {"action": "hover", "element": 2}, "no action"),
+        ("action", {"action": "select", "element": 2, "value": "Sundays"}, "does not offer 'Sundays'"),
+        ("open", {"answer": "| port | boats |\n|---|---|\n| Bergen | 12 |"}, ""),
+        ("open", {"answer": "| port | boats |\n|---|---|\n| Bergen |"}, "rows of unequal length"),
+        ("open", {"answer": '```json\n{"port": "Bergen"}\n```'}, ""),
+        ("open", {"answer": "```json\n{'port': 'Bergen'}\n```"}, "JSON in it does not parse"),
         ("number", {"value": 1200, "reason": "about two hundred on six boats"}, ""),
         ("number", {"value": 0, "reason": "about two hundred on six boats"}, "no positive number"),
+        ("number", {"value": 1200, "reason": "many"}, "steps of the estimate are missing"),
         ("rewrite", {"answer": TEXT}, "unchanged"),
         ("short", {"answer": "word " * 50}, "longer than a few words"),
         ("code", {"code": "def f(x):\n    return x * x"}, ""),
@@ -159,6 +169,43 @@ def test_options_and_items_are_put_in_an_order_of_chance() -> None:
         for order in (["p", "q", "r"], ["r", "q", "p"])
     ]
     assert shown[0] == shown[1]
+
+
+async def test_tests_that_anything_passes_are_no_tests() -> None:
+    """A task is not kept for tests that would also pass if the function did nothing of use."""
+    vacuous = item("code", tests=["assert f is not None", "assert True"])
+    answer = FORMS["code"].answer.model_validate({"code": "def f(x):\n    return x * x"})
+    assert "whatever the code does" in await wrong(vacuous, answer, Params().sandbox)
+
+
+async def test_a_bug_to_be_fixed_must_be_one() -> None:
+    """The code that the task quotes fails the tests that the answer passes."""
+    answer = FORMS["code"].answer.model_validate({"code": "def f(x):\n    return x * x"})
+    kind = TaskType(name="fix_the_bug", ask="", form="code", checks=("fails-first",))
+    for body, fault in (("x + 1", ""), ("x ** 2", "has no mistake"), ("", "has no mistake")):
+        quoted = f"\n```python\ndef f(x):\n    return {body}\n```" if body else ""
+        sound = item("code", instruction=f"Mend this.{quoted}")
+        said = await wrong(Item(kind, sound.draft, TEXT), answer, Params().sandbox)
+        assert (fault in said) if fault else said == ""
+
+
+def test_a_text_that_is_to_be_changed_is_not_handed_back() -> None:
+    """Nor is the text that the task itself quotes."""
+    asked = item("rewrite", instruction="Remove all commas from this sentence: It rained.")
+    for answer, fault in (("It rained.", "unchanged"), ("It rained", "")):
+        said = asked.form.wrong(asked.form.answer.model_validate({"answer": answer}), asked.draft, TEXT)
+        assert (fault in said) if fault else said == ""
+
+
+def test_estimates_in_different_units_are_not_compared() -> None:
+    """A hundred hours and a hundred minutes are not the same."""
+    made = [
+        FORMS["number"].answer.model_validate({"value": 100, "unit": unit})
+        for unit in ("hours", "hour", "minutes")
+    ]
+    assert agreed(item("number"), [(one, "") for one in made[:2]], Params())[1] == {"agree": 2, "of": 2}
+    with pytest.raises(Dropped, match="in 'hour', 'minute'"):
+        agreed(item("number"), [(one, "") for one in made], Params())
 
 
 def test_estimates_must_lie_within_a_factor_of_ten() -> None:

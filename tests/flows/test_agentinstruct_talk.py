@@ -59,6 +59,7 @@ def tools(kind: str) -> dict[str, Any]:
 
 
 CALL = {"calls": [{"name": "double", "arguments": {"x": 4}}]}
+HALVE = {"calls": [{"name": "halve", "arguments": {"x": 4}}]}
 ONE = {"instruction": "Double 4 for me.", "needs": ["double"]}
 
 
@@ -108,6 +109,7 @@ async def test_a_call_that_does_not_fit_is_asked_for_again(tmp_path: Path) -> No
             "it calls double where nothing should be called",
         ),
         ("single_all_parameters", ONE, [{"answer": "It is 8."}], "double is not called"),
+        ("single_all_parameters", ONE, [CALL, HALVE, {"answer": "8"}], "halve is called and not needed"),
         ("multiple_all_parameters", ONE, [CALL], "it needs 1 functions, not many"),
         ("unlisted", {**ONE, "hidden": ["double"]}, [{"answer": "I have nothing for that."}], ""),
         ("unlisted", ONE, [{"answer": "No."}], "no function is hidden"),

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from synth.chat import Leaving, Reply, Request
-from synth.cli.flowfiles import load
 from synth.config import FlowFile
 from synth.engine.folder import RunFolder
 from synth.engine.session import Session
 from synth.errors import ConfigError, DataError
+from synth.flowfiles import load
 from synth.flows import load_flow_module
 from synth.flows.delta import Params, build, generate
 from synth.journal import Journal

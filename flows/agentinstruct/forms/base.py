@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 from abc import ABC, abstractmethod
@@ -11,7 +12,7 @@ from pydantic import BaseModel
 
 from synth.data.overlap import normalise
 
-__all__ = ["Answer", "Draft", "Form", "found_in", "lettered", "shuffled", "words"]
+__all__ = ["Answer", "Draft", "Form", "broken", "found_in", "lettered", "rows_of", "shuffled", "words"]
 
 LETTERS = "ABCDEFGHIJ"
 
@@ -76,9 +77,32 @@ def words(text: str) -> str:
 
 
 def found_in(part: str, text: str) -> bool:
-    """Whether `part` stands in `text`, differences of case, spacing and edge marks aside."""
+    """Whether `part` stands in `text` as whole words, differences of case, spacing and edge marks aside."""
     wanted = normalise(part).strip(" \"'`*_.,;:()[]")
-    return bool(wanted) and wanted in normalise(text)
+    return bool(wanted) and bool(re.search(rf"(?<!\w){re.escape(wanted)}(?!\w)", normalise(text)))
+
+
+def broken(text: str) -> str:
+    """What does not parse in a text: a block marked as JSON, or a Markdown table; nothing if all does."""
+    for block in re.findall(r"^```json\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        try:
+            json.loads(block)
+        except ValueError as error:
+            return f"the JSON in it does not parse: {error}"
+    for table in re.findall(r"(?:^[ ]*\|.*\|[ ]*(?:\n|\Z)){2,}", text, re.MULTILINE):
+        if not rows_of(table):
+            return "the table in it has no rule below its header, or rows of unequal length"
+    return ""
+
+
+def rows_of(table: str) -> list[list[str]]:
+    """Rows of a Markdown table, the header first; nothing if it is none. `\\|` is no border."""
+    lines = [line.strip() for line in table.strip().splitlines()]
+    if len(lines) < 3 or not re.fullmatch(r"\|?(\s*:?-+:?\s*\|)+(\s*:?-+:?\s*)?", lines[1]):
+        return []
+    bare = [line.removeprefix("|").removesuffix("|") for line in (lines[0], *lines[2:])]
+    rows = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)] for line in bare]
+    return rows if len({len(row) for row in rows}) == 1 else []
 
 
 def shuffled(parts: list[str]) -> list[str]:

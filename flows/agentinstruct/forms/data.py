@@ -8,10 +8,10 @@ import re
 from pydantic import Field
 
 from synth.data.overlap import normalise
-from synth.flows.agentinstruct.forms.base import Answer, Draft, Form, found_in
+from synth.flows.agentinstruct.forms.base import Answer, Draft, Form, found_in, rows_of
 from synth.flows.agentinstruct.forms.text import Open, TextAnswer
 
-__all__ = ["Action", "Cited", "Described", "Fields", "Spans", "rows_of"]
+__all__ = ["Action", "Cited", "Described", "Fields", "Spans"]
 
 
 class SpansAnswer(Answer):
@@ -122,15 +122,6 @@ class Described(Open):
         return super().wrong(answer, draft, text)
 
 
-def rows_of(table: str) -> list[list[str]]:
-    """Rows of a Markdown table, the header first; nothing if it is none."""
-    lines = [line.strip() for line in table.strip().splitlines()]
-    if len(lines) < 3 or not re.fullmatch(r"\|?(\s*:?-+:?\s*\|)+(\s*:?-+:?\s*)?", lines[1]):
-        return []
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in (lines[0], *lines[2:])]
-    return rows if len({len(row) for row in rows}) == 1 else []
-
-
 def _numbers(text: str) -> set[str]:
     return {number.replace(",", "") for number in re.findall(r"\d[\d,]*(?:\.\d+)?", text)}
 
@@ -225,4 +216,6 @@ class Action(Form):
         line = next((x for x in draft.page.splitlines() if x.strip().startswith(f"[{answer.element}]")), "")
         if answer.action != "stop" and not line:
             return f"the page has no element [{answer.element}]"
+        if answer.action == "select" and (not answer.value or answer.value not in line):
+            return f"element [{answer.element}] does not offer {answer.value!r}"
         return "a text to type is missing" if answer.action == "type" and not answer.value else ""

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 from synth.flows.agentinstruct.forms.base import Answer, Draft, Form
 from synth.flows.agentinstruct.forms.text import TextAnswer
 from synth.sandbox import Limits, run_python_async
 
 __all__ = ["Code", "Output"]
+
+NOTHING = """
+for _name, _value in list(globals().items()):
+    if callable(_value) and getattr(_value, "__module__", None) == __name__:
+        globals()[_name] = lambda *values, **named: object()
+"""
+"""Makes every function and class of a program one that gives nothing of use."""
 
 
 class TestedDraft(Draft):
@@ -48,9 +57,20 @@ class Code(Form):
         return f"```python\n{answer.code.strip()}\n```" if answer.code.strip() else ""
 
     async def fails(self, answer: CodeAnswer, draft: TestedDraft, limits: Limits) -> str:
-        """What the sandbox says of the code under the task's tests; nothing where all pass."""
+        """What the sandbox says of the code under the task's tests, and of tests that anything passes."""
         outcome = await run_python_async("\n\n".join([answer.code, *draft.tests]), limits)
-        return "" if outcome.status == "ok" else f"its tests fail: {outcome.reason}"
+        if outcome.status != "ok":
+            return f"its tests fail: {outcome.reason}"
+        outcome = await run_python_async("\n\n".join([answer.code, NOTHING, *draft.tests]), limits)
+        return "the tests pass whatever the code does" if outcome.status == "ok" else ""
+
+    async def quoted_fails(self, draft: TestedDraft, limits: Limits) -> bool:
+        """Whether the code the task quotes fails its tests, as code with a mistake must."""
+        quoted = re.search(r"```(?:python)?\n(.*?)```", draft.instruction, re.DOTALL)
+        if not quoted:
+            return False
+        outcome = await run_python_async("\n\n".join([quoted[1], *draft.tests]), limits)
+        return outcome.status != "ok"
 
 
 class ProgramDraft(Draft):

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from synth.data.overlap import normalise
-from synth.flows.agentinstruct.forms.base import Answer, Draft, Form, found_in
+from synth.flows.agentinstruct.forms.base import Answer, Draft, Form, broken, found_in
 
 __all__ = ["FewShot", "FillIn", "Number", "Open", "Rewrite", "Short"]
 
@@ -27,6 +27,9 @@ class Open(Form):
 
     def tell(self, answer: Any, draft: Any) -> str:
         return str(answer.answer).strip()
+
+    def wrong(self, answer: Any, draft: Any, text: str) -> str:
+        return broken(self.tell(answer, draft)) or super().wrong(answer, draft, text)
 
 
 class Short(Open):
@@ -72,12 +75,13 @@ class FillIn(Short):
 
 
 class Rewrite(Open):
-    """A text to be changed: the new text must be there, and be another one."""
+    """A text to be changed: the new text must be there, and be another one than the task quotes."""
 
     name = "rewrite"
 
     def wrong(self, answer: TextAnswer, draft: Draft, text: str) -> str:
-        if normalise(answer.answer) == normalise(text) and answer.answer == text:
+        quoted = [text, draft.instruction.partition(": ")[2], *re.findall(r'"([^"]+)"', draft.instruction)]
+        if answer.answer.strip() in (part.strip() for part in quoted):
             return "the answer is the text itself, unchanged"
         return super().wrong(answer, draft, text)
 

@@ -1,4 +1,4 @@
-"""What `run` and `check` share: reading a flow file with its overlays."""
+"""Reading a flow file with its overlays and all its checks, as every command and the Python API do."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from synth.config import Loaded, check_files, load_flow
+from synth.config import Loaded, check_files, load_flow, parse_flow
 from synth.errors import ConfigError
 
 __all__ = ["load", "params_of", "run_name"]
@@ -24,13 +24,25 @@ def params_of(flow: str) -> type[BaseModel]:
 def load(path: Path, overrides: Sequence[str], profile: str | None, offline: bool = False) -> Loaded:
     """A flow file, parsed and checked: its files, its models (`offline` leaves them out, since a replay
     does without), and what only its flow knows. Raises `ConfigError`."""
+    return _checked(load_flow(path, overrides=overrides, profile=profile, params=params_of), offline)
+
+
+def parse(
+    text: str, path: Path, overrides: Sequence[str], profile: str | None, offline: bool = False
+) -> Loaded:
+    """As `load`, of a flow file's text."""
+    return _checked(parse_flow(text, path, overrides=overrides, profile=profile, params=params_of), offline)
+
+
+def _checked(loaded: Loaded, offline: bool) -> Loaded:
     from synth.flows import load_flow_module
+    from synth.rounds.learnable import check_objectives
     from synth.teachers.models import resolvable
 
-    loaded = load_flow(path, overrides=overrides, profile=profile, params=params_of)
     problems = check_files(loaded, Path(), resolvable=resolvable, roles=() if offline else None)
-    check = load_flow_module(loaded.flow.flow).check
-    problems += check(loaded) if check else []
+    flow = load_flow_module(loaded.flow.flow)
+    problems += flow.check(loaded) if flow.check else []
+    problems += check_objectives(loaded, flow)
     if problems:
         raise ConfigError(problems)
     return loaded

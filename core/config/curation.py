@@ -1,0 +1,174 @@
+"""What stands between what a flow made and what a student learns from."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from synth.config.strict import Strict
+
+__all__ = [
+    "Action",
+    "Balance",
+    "Curate",
+    "JudgeRules",
+    "LanguageRule",
+    "LengthRule",
+    "NearRule",
+    "OverlapRule",
+    "Private",
+    "Repetition",
+]
+
+Action = Literal["drop", "mask", "off"]
+
+
+class NearRule(Strict):
+    """Near-duplicates: the prompts are alike, the answers are alike, and both hold the same numbers."""
+
+    threshold: float = Field(default=0.9, gt=0, le=1)
+    """Jaccard similarity of five-word shingles, as MinHash estimates it, from which texts are alike."""
+    least: int = Field(default=20, ge=0)
+    """Fewest words of an answer that is compared: a short one may be right for many alike questions."""
+
+
+class OverlapRule(Strict):
+    """When a held-out question is inside other text."""
+
+    whole: int = Field(default=25, gt=0)
+    """Questions of up to so many words and marks are searched for as a whole: of a short one a few n-grams
+    are nearly everything, and procedural ones differ in less."""
+    words: int = Field(default=8, gt=1)
+    """Words in a row that are compared together of longer ones (8 as in Tulu 3, arXiv 2411.15124). Of
+    questions shorter than this only their repetition counts, not that a text holds them."""
+    coverage: float = Field(default=0.8, gt=0, le=1)
+    """Share of a long question's own n-grams that must be in the text."""
+    common: int = Field(default=3, gt=1)
+    """N-grams in so many held-out questions belong to a template and count for none of them."""
+
+
+class LengthRule(Strict):
+    """Bounds of an answer's length, of a pair's preferred one; what is left out bounds nothing."""
+
+    min_chars: int | None = Field(default=None, gt=0)
+    max_chars: int | None = Field(default=None, gt=0)
+    min_tokens: int | None = Field(default=None, gt=0)
+    """In tokens of the student."""
+    max_tokens: int | None = Field(default=None, gt=0)
+
+
+class Repetition(Strict):
+    """Shares of an answer that repeat, as Gopher's authors bounded them (arXiv 2112.11446, table A1)."""
+
+    least: int = Field(default=50, ge=0)
+    """Fewest words of an answer that is looked at; the bounds were made for whole documents."""
+    lines: float = Field(default=0.3, gt=0, le=1)
+    """Most lines that are repetitions."""
+    line_chars: float = Field(default=0.2, gt=0, le=1)
+    """Most characters in such lines."""
+    top: tuple[float, float, float] = (0.2, 0.18, 0.16)
+    """Most characters in the commonest n-gram, for n = 2, 3, 4."""
+    repeated: tuple[float, float, float, float, float, float] = (0.15, 0.14, 0.13, 0.12, 0.11, 0.10)
+    """Most characters in n-grams that occur more than once, for n = 5 to 10."""
+
+
+class LanguageRule(Strict):
+    """Languages an answer may be in, by a small classifier (fastText's lid.176)."""
+
+    allow: tuple[str, ...]
+    """ISO 639-1 codes, such as `[en, de]`."""
+    confidence: float = Field(default=0.6, gt=0, le=1)
+    """How sure the classifier must be of another language before an answer is dropped."""
+    least: int = Field(default=40, ge=0)
+    """Fewest letters of an answer that is looked at; shorter ones are guesses."""
+
+    @field_validator("allow")
+    @classmethod
+    def _codes(cls, allow: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [code for code in allow if not re.fullmatch(r"[a-z]{2,3}", code)]
+        if wrong or not allow:
+            raise ValueError(f"'{wrong[0] if wrong else ''}' is no language; write codes such as [en, de]")
+        return allow
+
+
+class Private(Strict):
+    """What is done with what should be in no training set. `mask` puts `[EMAIL]` and the like in its place."""
+
+    api_key: Action = "drop"
+    """Keys and tokens of known services, and private keys."""
+    card: Action = "drop"
+    """Payment cards with a right check digit (Luhn)."""
+    iban: Action = "drop"
+    """Bank accounts with a right check sum."""
+    email: Action = "mask"
+    """Addresses, but not those of the domains that are reserved for examples."""
+    phone: Action = "off"
+    """Off, since numbers of many kinds look like one."""
+    ip: Action = "off"
+    """Public addresses of machines. Off, since version numbers look like one."""
+
+
+class JudgeRules(Strict):
+    """A judge that drops what it finds poor, if it agrees with people first."""
+
+    gold: str
+    """A jsonl file of answers that people judged: `prompt`, `answer`, `good` (true or false), and if known
+    `by`, the model that wrote it."""
+    role: str = "judge"
+    """Who judges: a role under `models`."""
+    min_score: int = Field(default=3, ge=1, le=5)
+    """Least score of 1 to 5 that an answer is kept with; in the gold set it is what counts as good."""
+    min_agreement: float = Field(default=0.4, ge=-1, le=1)
+    """Least Cohen's kappa with the gold labels (0.41 begins `moderate`, Landis and Koch 1977). A judge
+    under it drops nothing."""
+    max_flips: float = Field(default=0.3, ge=0, le=1)
+    """Most pairs it may turn about when their order is turned, before it may drop pairs."""
+    max_tokens: int = Field(default=256, gt=0)
+
+
+class Balance(Strict):
+    """A cap on how many examples of one kind are kept."""
+
+    by: str = "family"
+    """`family`, `skill`, `meta.NAME`, or the name of a verdict: with a judge `task`, `difficulty`, `quality`."""
+    most: int = Field(gt=0)
+    """Examples of each kind, a learner each; which of more are kept is drawn by the run's seed."""
+
+
+class Curate(Strict):
+    """What is dropped or changed of a round's samples before the student learns from them; all is counted."""
+
+    exact: bool = True
+    """Drop what repeats the prompt and answers of another sample."""
+    near: NearRule | None = NearRule()
+    """Drop what nearly does; `null` turns it off."""
+    decontaminate: tuple[str, ...] = ()
+    """Further test sets, beside the file's own held-out sources: names under `data`, paths, `hub:owner/name`."""
+    overlap: OverlapRule | None = OverlapRule()
+    """How a held-out question is found inside other text; `null` finds it only as a whole."""
+    format: bool = True
+    """Drop single answers that are empty, have an open code fence, or show tokens of a chat template."""
+    private: Private = Private()
+    refusals: bool = False
+    """Drop answers that begin with a refusal."""
+    length: LengthRule | None = None
+    repetition: Repetition | None = None
+    """Write `repetition: {}` for the published bounds."""
+    language: LanguageRule | None = None
+    judge: JudgeRules | None = None
+    balance: Balance | None = None
+
+    @model_validator(mode="after")
+    def _tags_need_a_judge(self) -> Curate:
+        if self.judge is None and self.balance and self.balance.by in ("task", "difficulty", "quality"):
+            raise ValueError(f"'{self.balance.by}' is what a judge says of a sample; write judge: as well")
+        return self
+
+    def as_published(self) -> Curate:
+        """For faithful arms: what papers do not do is off, unless it was written."""
+        off = {"near": None, "format": False}
+        return self.model_copy(
+            update={key: no for key, no in off.items() if key not in self.model_fields_set}
+        )

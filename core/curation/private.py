@@ -1,0 +1,168 @@
+"""Keys, cards, accounts and people's addresses in texts: found by their shape and their check digits.
+
+The shapes of keys are those that their issuers give them so that scanners find them. What is reserved
+for examples (RFC 2606, RFC 5737, the test cards) is nobody's and stays.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterable
+from typing import Literal, NamedTuple
+
+from synth.config.curation import Private
+from synth.curation.step import Check, Fault
+from synth.records import Message, Sample, content_id
+
+__all__ = ["Found", "by_private", "find"]
+
+Kind = Literal["api_key", "card", "iban", "email", "phone", "ip"]
+MASKS: dict[Kind, str] = {
+    "api_key": "[KEY]",
+    "card": "[CARD]",
+    "iban": "[IBAN]",
+    "email": "[EMAIL]",
+    "phone": "[PHONE]",
+    "ip": "[IP]",
+}
+KEY = re.compile(
+    r"\b(?:"
+    r"(?:AKIA|ASIA)[0-9A-Z]{16}"  # AWS
+    r"|gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{50,}|glpat-[\w-]{20,}"  # GitHub, GitLab
+    r"|sk-(?:ant-|proj-)?[A-Za-z0-9_-]{32,}|hf_[A-Za-z0-9]{30,}|AIza[\w-]{35}"  # OpenAI and the like, Google
+    r"|xox[abprs]-[A-Za-z0-9-]{20,}|[rs]k_live_[A-Za-z0-9]{20,}|SG\.[\w-]{20,}\.[\w-]{30,}"  # Slack, Stripe
+    r"|npm_[A-Za-z0-9]{36}|pypi-[\w-]{60,}"
+    r"|eyJ[\w-]{15,}\.eyJ[\w-]{15,}\.[\w-]{20,})"  # JSON web tokens
+    r"|-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----(?:.*?-----END (?:[A-Z]+ )*PRIVATE KEY-----)?",
+    re.S,
+)
+CARD = re.compile(r"(?<![\d.-])(?:\d{4}([ -])\d{4}\1\d{4}\1\d{4}|3[47]\d\d([ -])\d{6}\2\d{5}|\d{15,16})(?![\d.-]*\d)")
+ISSUERS = re.compile(r"4\d{15}|5[1-5]\d{14}|2[2-7]\d{14}|3[47]\d{13}|6(?:011|5\d\d)\d{12}")
+CARD_WORDS = re.compile(r"\b(?:cards?|visa|mastercard|amex|american express|credit|debit)\b", re.I)
+"""What must stand in a text for a number without groups to be a card: one in ten passes the check digit."""
+TEST_CARDS = ("4111111111111111", "4242424242424242", "5555555555554444", "378282246310005")
+IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")
+EMAIL = re.compile(r"\b[A-Za-z0-9][\w.+-]{0,63}@(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,24}\b")
+NOBODYS = re.compile(r"(?:^|[.@])(?:example\.(?:com|org|net)|[\w-]+\.(?:example|test|invalid|local))$", re.I)
+PHONE = re.compile(
+    r"(?<![\w.+])(?:\+\d{1,3}(?:[ .-]?\(?\d{1,4}\)?){2,5}|(?:\(\d{3}\) ?|\d{3}[.-])\d{3}[.-]\d{4})(?![\w-])"
+)
+FICTIONAL = re.compile(r"555\D?01\d\d$")
+IP = re.compile(r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|(?:[0-9a-fA-F]{1,4}:){3,7}:?[0-9a-fA-F:]{1,29})(?![\w.:]*\w)")
+
+
+class Found(NamedTuple):
+    """Where something private stands, from its first character to after its last."""
+
+    kind: Kind
+    start: int
+    end: int
+
+
+def find(text: str, kinds: Iterable[Kind] = tuple(MASKS)) -> list[Found]:
+    """What is private in a text; what stands inside a find of an earlier kind is not found again."""
+    found: list[Found] = []
+    for kind in kinds:
+        for match in PATTERNS[kind].finditer(text):
+            start, end = match.span()
+            free = all(end <= one.start or start >= one.end for one in found)
+            if free and SURE[kind](match[0], text):
+                found.append(Found(kind, start, end))
+    return sorted(found, key=lambda one: one.start)
+
+
+def by_private(rule: Private) -> Check:
+    """Drop or mask, as the rule says of each kind. Of what is dropped only a masked text is kept."""
+    actions: dict[Kind, str] = {kind: getattr(rule, kind) for kind in MASKS}
+    kinds = [kind for kind, action in actions.items() if action != "off"]
+
+    def check(sample: Sample) -> Sample | Fault:
+        seen: set[Kind] = set()
+        masked = _masked(sample, kinds, seen)
+        dropped = [kind for kind in kinds if kind in seen and actions[kind] == "drop"]
+        if dropped:
+            return Fault(f"private-{dropped[0].replace('_', '-')}", "its text is masked here", masked)
+        return masked if seen else sample
+
+    return check
+
+
+def _masked(sample: Sample, kinds: Iterable[Kind], seen: set[Kind]) -> Sample:
+    """The sample without what is private, made from the sample it was; `seen` takes the kinds."""
+
+    def cleaned(messages: list[Message] | None) -> list[Message] | None:
+        return messages and [{**message, "content": _mask(message["content"], kinds, seen)} for message in messages]
+
+    names = ("prompt", "completion", "chosen", "rejected")
+    texts = {name: cleaned(getattr(sample, name)) for name in names}
+    meta = {key: _mask(value, kinds, seen) if isinstance(value, str) else value for key, value in sample.meta.items()}
+    lineage = sample.lineage.model_copy(update={"parents": (*sample.lineage.parents, sample.id)})
+    identity = content_id([messages for messages in texts.values() if messages is not None])
+    return sample.model_copy(update={**texts, "id": identity, "meta": meta, "lineage": lineage})
+
+
+def _mask(text: str, kinds: Iterable[Kind], seen: set[Kind]) -> str:
+    parts, at = [], 0
+    for one in find(text, kinds):
+        seen.add(one.kind)
+        parts += [text[at : one.start], MASKS[one.kind]]
+        at = one.end
+    return "".join([*parts, text[at:]])
+
+
+def _key(text: str, around: str) -> bool:
+    """Placeholders repeat a character or say what they are."""
+    return "EXAMPLE" not in text.upper() and len(set(text)) > 12
+
+
+def _card(text: str, around: str) -> bool:
+    digits = re.sub(r"\D", "", text)
+    grouped = digits != text or CARD_WORDS.search(around) is not None
+    return grouped and digits not in TEST_CARDS and ISSUERS.fullmatch(digits) is not None and _luhn(digits)
+
+
+def _luhn(digits: str) -> bool:
+    """ISO/IEC 7812-1, annex B."""
+    doubled = (int(digit) * (1 + at % 2) for at, digit in enumerate(reversed(digits)))
+    return sum(value // 10 + value % 10 for value in doubled) % 10 == 0
+
+
+def _iban(text: str, around: str) -> bool:
+    """ISO 13616: the country and check digits to the end, letters as numbers, modulo 97."""
+    joined = text.replace(" ", "")
+    turned = joined[4:] + joined[:4]
+    return 15 <= len(joined) <= 34 and int("".join(str(int(char, 36)) for char in turned)) % 97 == 1
+
+
+def _email(text: str, around: str) -> bool:
+    return NOBODYS.search(text) is None
+
+
+def _phone(text: str, around: str) -> bool:
+    return sum(map(str.isdigit, text)) >= 10 and FICTIONAL.search(text) is None
+
+
+def _ip(text: str, around: str) -> bool:
+    try:
+        return ipaddress.ip_address(text).is_global
+    except ValueError:
+        return False
+
+
+PATTERNS: dict[Kind, re.Pattern[str]] = {
+    "api_key": KEY,
+    "card": CARD,
+    "iban": IBAN,
+    "email": EMAIL,
+    "phone": PHONE,
+    "ip": IP,
+}
+SURE: dict[Kind, Callable[[str, str], bool]] = {
+    "api_key": _key,
+    "card": _card,
+    "iban": _iban,
+    "email": _email,
+    "phone": _phone,
+    "ip": _ip,
+}

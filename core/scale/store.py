@@ -1,0 +1,153 @@
+"""Where head and workers meet: a folder, or anything fsspec reaches (S3 and its like).
+
+Nothing here needs a file lock. A whole file appears at once or not at all, and `create` lets
+exactly one of many win, where the store can do that (see `create`).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from synth.errors import RunError
+
+__all__ = ["Store"]
+
+SETTLE = 0.5
+"""Seconds to wait before reading back what was written without an atomic create."""
+
+
+class Store:
+    """Files under a URL or a path, by names with slashes. Raises `RunError` where it does not answer."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        self.local: Path | None = None
+        if "://" not in self.url or self.url.startswith("file://"):
+            self.local = Path(self.url.removeprefix("file://")).absolute()
+            return
+        try:
+            import fsspec
+
+            with self._asked("open"):
+                self._fs, self._root = fsspec.core.url_to_fs(self.url, use_listings_cache=False)
+        except (ImportError, ValueError) as error:
+            raise RunError(
+                f"{self.url} cannot be used: {error}", "install what reads it, such as s3fs"
+            ) from error
+
+    def read(self, name: str) -> bytes | None:
+        """A file's content, None if it is not there."""
+        with self._asked(name):
+            try:
+                if self.local is not None:
+                    return (self.local / name).read_bytes()
+                return self._fs.cat_file(f"{self._root}/{name}")  # type: ignore[no-any-return]
+            except FileNotFoundError:
+                return None
+
+    def write(self, name: str, data: bytes) -> None:
+        """Replace a file whole."""
+        with self._asked(name):
+            if self.local is None:
+                self._fs.pipe_file(f"{self._root}/{name}", data)
+                return
+            part = self._part(name)
+            try:
+                part.write_bytes(data)
+                part.replace(self.local / name)
+            except OSError:
+                with suppress(OSError):
+                    part.unlink()
+                raise
+
+    def create(self, name: str, data: bytes) -> bool:
+        """Write a file that is not there yet; False if another was first. Exactly one of many wins.
+
+        A store that has no such operation is written to and read back after `SETTLE` seconds, when
+        the last writer has won; that holds as long as writes become visible within that time.
+        """
+        with self._asked(name):
+            if self.local is not None:
+                return self._link(name, data)
+            path = f"{self._root}/{name}"
+            try:
+                self._fs.pipe_file(path, data, mode="create")
+                return True
+            except FileExistsError:
+                return False
+            except (NotImplementedError, TypeError):
+                return self._settled(path, data)
+
+    def names(self, folder: str) -> list[str]:
+        """Names of the files of a folder, in order; none if it is not there."""
+        with self._asked(folder):
+            try:
+                if self.local is not None:
+                    found = [path.name for path in (self.local / folder).iterdir()]
+                else:
+                    paths = self._fs.ls(f"{self._root}/{folder}", detail=False, refresh=True)
+                    found = [str(path).rstrip("/").rpartition("/")[2] for path in paths]
+            except (FileNotFoundError, NotADirectoryError):
+                return []
+        return sorted(name for name in found if name and not name.endswith(".part"))
+
+    def delete(self, name: str) -> None:
+        """Take a file or a folder away; nothing if it is not there."""
+        with self._asked(name), suppress(FileNotFoundError):
+            if self.local is None:
+                self._fs.rm(f"{self._root}/{name}".rstrip("/"), recursive=True)
+            elif (self.local / name).is_dir():
+                import shutil
+
+                shutil.rmtree(self.local / name)
+            else:
+                (self.local / name).unlink()
+
+    def _link(self, name: str, data: bytes) -> bool:
+        """A link to a whole file is atomic, on network file systems too."""
+        assert self.local is not None
+        part = self._part(name)
+        part.write_bytes(data)
+        try:
+            os.link(part, self.local / name)
+            return True
+        except FileExistsError:
+            return False
+        finally:
+            part.unlink()
+
+    def _settled(self, path: str, data: bytes) -> bool:
+        if self._fs.exists(path):
+            return False
+        self._fs.pipe_file(path, data)
+        time.sleep(SETTLE)
+        return bool(self._fs.cat_file(path) == data)
+
+    def _part(self, name: str) -> Path:
+        assert self.local is not None
+        path = self.local / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.part")
+
+    @contextmanager
+    def _asked(self, name: str) -> Iterator[None]:
+        """Whatever a store's own library raises becomes one error with a cure."""
+        try:
+            yield
+        except (FileNotFoundError, FileExistsError, NotImplementedError, ImportError, RunError):
+            raise
+        except Exception as error:
+            raise RunError(
+                f"the store {self.url} cannot be used ({name}): {_said(error)}",
+                "mend its permissions, space or credentials; the same command then goes on",
+            ) from error
+
+
+def _said(error: Any) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,14 @@
+"""How Sphinx builds these pages: `make docs`, into build/site."""
+
+project = "synth"
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinxcontrib.mermaid", "sphinx_copybutton"]
+html_theme = "furo"
+html_title = "synth"
+exclude_patterns = ["samples"]
+myst_heading_anchors = 3
+myst_fence_as_directive = ["mermaid"]
+autodoc_typehints = "signature"
+autodoc_member_order = "bysource"
+autodoc_class_signature = "separated"
+python_use_unqualified_type_names = True
+suppress_warnings = ["myst.xref_missing"]  # links out of the docs folder; the tests check that they lead somewhere

@@ -1,0 +1,132 @@
+"""What a training will take of the memory, estimated before the weights are loaded, and what to change.
+
+Counted are the weights with their gradients and the optimiser's averages, which is exact, and the
+activations of one micro-batch of the longest rows, which is a rule of thumb (Korthikanti et al., arXiv
+2205.05198: 34 bytes a token, layer and hidden unit in half precision, and without recomputation).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from synth.config import Train
+from synth.config.objectives import NEEDS
+from synth.errors import TrainError
+from synth.students.job import TrainJob
+
+__all__ = ["Need", "check_memory", "estimate", "free_ram"]
+
+GIB = 1 << 30
+LEARNT = {"adamw": 16.0, "rmsprop": 12.0, "paged-adamw-8bit": 10.0}
+"""Bytes of a trained parameter: fp32 weight and gradient, and the optimiser's averages."""
+WHOLE_LOGITS = {"asft": 6, "orpo": 3, "simpo": 3}
+"""Objectives that hold logits of every token, and how many times over in fp32; others take them in pieces."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """Bytes."""
+
+    weights: float
+    activations: float
+
+    @property
+    def total(self) -> float:
+        return self.weights + self.activations
+
+
+def check_memory(job: TrainJob, longest: int, batch: int, free: int, gpu: bool) -> Need:
+    """The estimate for micro-batches of `batch` rows of up to `longest` tokens.
+
+    Raises `TrainError` where it is more than `free` bytes, with what would fit.
+    """
+    need = estimate(job, longest, batch, gpu)
+    if need.total <= free:
+        return need
+    where = "the GPU" if gpu else "this machine"
+    raise TrainError(
+        f"training {job.model.name} needs about {need.total / GIB:.1f} GiB: {need.weights / GIB:.1f} for weights, "
+        f"gradients and the optimiser, {need.activations / GIB:.1f} for {batch} rows of up to {longest} tokens; "
+        f"{where} has {free / GIB:.1f} GiB free",
+        _cure(job, need, longest, batch, free, gpu),
+    )
+
+
+def estimate(job: TrainJob, longest: int, batch: int, gpu: bool) -> Need:
+    """What a training will take."""
+    train = job.train
+    shapes = dict(_shapes(job.model))
+    params = sum(math.prod(shape) for shape in shapes.values())
+    config = json.loads((job.model / "config.json").read_bytes())
+    layers, hidden, vocabulary = (
+        int(config[name]) for name in ("num_hidden_layers", "hidden_size", "vocab_size")
+    )
+    per_parameter = LEARNT[train.optimizer]
+    if train.lora is None:
+        weights = params * per_parameter
+    else:
+        held = 0.55 if train.lora.bits else 2.0 if gpu else 4.0
+        weights = params * held + _adapter(shapes, train, layers) * per_parameter
+    if train.objective == "asft" and (train.lora is None or job.adapter):
+        weights += params * 4.0
+    tokens = longest * batch * (2 if NEEDS[train.objective] == "pairs" else 1)
+    # On a GPU activations are bf16 and computed anew, a layer at a time; on a CPU all are kept in fp32.
+    kept = 2.0 * layers + 34.0 if gpu else 68.0 * layers
+    logits = 4.0 * vocabulary * WHOLE_LOGITS.get(train.objective, 0)
+    return Need(weights, tokens * (hidden * kept + logits))
+
+
+def free_ram() -> int:
+    """Bytes that can still be had: of the machine, and of the control group this runs in."""
+    free = psutil.virtual_memory().available
+    group = Path("/sys/fs/cgroup")
+    try:
+        limit = int((group / "memory.max").read_text())
+        return min(free, limit - int((group / "memory.current").read_text()))
+    except (OSError, ValueError):
+        return free
+
+
+def _cure(job: TrainJob, need: Need, longest: int, batch: int, free: int, gpu: bool) -> str:
+    """What would fit, or most nearly."""
+    if need.weights < free:
+        fits = int((free - need.weights) / need.activations * batch)
+        if fits:
+            accumulation = job.train.gradient_accumulation * math.ceil(batch / fits)
+            return f"write train.batch_size: {fits} and train.gradient_accumulation: {accumulation}"
+        return "lower train.max_length, or take a smaller model"
+    if job.train.lora is None:
+        from synth.config import Lora
+
+        small = job.model_copy(update={"train": job.train.model_copy(update={"lora": Lora()})})
+        fits_lora = estimate(small, longest, batch, gpu)
+        return f"write train.lora: {{r: 16}}, which needs about {fits_lora.total / GIB:.1f} GiB, or take a smaller model"
+    if gpu and not job.train.lora.bits:
+        return "write train.lora.bits: 4, or take a smaller model"
+    return "take a smaller model, or free memory"
+
+
+def _adapter(shapes: dict[str, tuple[int, ...]], train: Train, layers: int) -> int:
+    """Parameters of the adapter: two thin matrices for every linear one of the layers it covers."""
+    assert train.lora is not None
+    share = min(train.lora.layers or layers, layers) / layers
+    inner = (shape for name, shape in shapes.items() if len(shape) == 2 and ".layers." in name)
+    return int(share * train.lora.r * sum(sum(shape) for shape in inner))
+
+
+def _shapes(folder: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Names and shapes of a model's tensors, from the heads of its files."""
+    for path in sorted(folder.glob("*.safetensors")):
+        with path.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            head = json.loads(file.read(length))
+        for name, tensor in head.items():
+            if name != "__metadata__":
+                yield name, tuple(tensor["shape"])

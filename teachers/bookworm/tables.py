@@ -1,0 +1,76 @@
+"""Tables of a text: a row written out, a cell said in a sentence."""
+
+from __future__ import annotations
+
+import random
+import re
+from typing import Any
+
+from synth.teachers.bookworm.reading import table
+
+__all__ = ["WAYS", "WRITERS"]
+
+Said = dict[str, Any]
+LOOK = 'What does the column "{column}" of this table say of "{row}"? Answer in one sentence.'
+
+
+def _clean(text: str) -> list[str]:
+    """The lines of a table whose rows are short and alike; nothing where they are not."""
+    lines = table(text)
+    alike = lines and "\\|" not in "".join(lines) and len({len(row) for row in _cells(lines)}) == 1
+    return lines if alike and max(map(len, lines)) <= 240 else []
+
+
+def _cells(lines: list[str]) -> list[list[str]]:
+    """The header and the rows, without the rule between."""
+    bare = [re.split(r"(?<!\\)\|", line.strip().strip("|")) for line in (lines[0], *lines[2:])]
+    return [[cell.strip() for cell in line] for line in bare]
+
+
+def described(text: str) -> list[Said]:
+    """A row of a table, written out."""
+    lines = _clean(text)
+    ask = 'Write out the first row of this table as "column: value", one column a line.'
+    return [{"instruction": ask, "table": "\n".join(lines[:5])}] if lines else []
+
+
+def _row(text: str, task: str) -> Said:
+    head, row, *_ = _cells(task.split("\n\n", 1)[1].splitlines())
+    pairs = zip(head, row, strict=True)
+    return {"answer": "\n".join(f"{name or 'first column'}: {cell or 'empty'}" for name, cell in pairs)}
+
+
+def looked_up(text: str) -> list[Said]:
+    """A cell by its row and column, both of which the table has once."""
+    lines = _clean(text)[:8]
+    if not lines:
+        return []
+    head, *rows = _cells(lines)
+    first = [row[0] for row in rows]
+    cells = [
+        (head[at], row[0])
+        for row in rows
+        if 0 < len(row[0]) <= 40 and first.count(row[0]) == 1
+        for at in range(1, len(head))
+        if head[at] and 0 < len(row[at]) <= 120 and '"' not in row[at] and head.count(head[at]) == 1
+    ]
+    chosen = random.Random(text).sample(cells, min(2, len(cells)))
+    return [
+        {"instruction": LOOK.format(column=column, row=row), "table": "\n".join(lines)}
+        for column, row in chosen
+    ]
+
+
+def _cell(text: str, task: str) -> Said:
+    ask, _, shown = task.partition("\n\n")
+    found = re.match(LOOK.split("{column}")[0] + r'(.+)" for "(.+)"\? Answer', ask)
+    head, *rows = _cells(shown.splitlines())
+    row = next((row for row in rows if found and row[0] == found[2]), None)
+    if not found or row is None or found[1] not in head:
+        return {"reason": "The table has no such cell.", "answerable": False}
+    said = row[head.index(found[1])].strip(".")
+    return {"answer": f'In the row "{found[2]}" the column "{found[1]}" says "{said}".'}
+
+
+WRITERS = {"describe_a_row": described, "question_on_table": looked_up}
+WAYS = (("Write out the first row of this table", _row), ("What does the column", _cell))
