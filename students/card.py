@@ -10,9 +10,10 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from synth.config.objectives import NEEDS, Objective
-from synth.students.job import TrainJob, TrainResult, digest, write_file
+from synth.students.job import TrainJob, TrainResult, digest, weights_digest, write_file
+from synth.students.souping import SoupJob, SoupResult
 
-__all__ = ["add_evaluation", "write_card"]
+__all__ = ["add_evaluation", "write_card", "write_soup_card"]
 
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent),
@@ -54,6 +55,16 @@ def write_card(folder: Path, job: TrainJob, result: TrainResult) -> None:
         recipe=_recipe(job),
         objective=OBJECTIVES[job.train.objective],
     )
+    write_file(folder / "README.md", text)
+
+
+def write_soup_card(folder: Path, job: SoupJob, result: SoupResult) -> None:
+    """Write `README.md` of a model made of others."""
+    parts = [
+        (part.title or (part.adapter or part.model).name, weights_digest(part.adapter or part.model))
+        for part in job.parts
+    ]
+    text = TEMPLATES.get_template("soup.md.j2").render(job=job, result=result, parts=parts)
     write_file(folder / "README.md", text)
 
 

@@ -13,7 +13,7 @@ from synth.config.flowfile import Train
 from synth.errors import DataError
 from synth.records import content_id
 
-__all__ = ["TrainJob", "TrainResult", "decisive", "digest", "weights_digest", "write_file"]
+__all__ = ["Job", "TrainJob", "TrainResult", "decisive", "digest", "weights_digest", "write_file"]
 
 ASIDE: dict[str, Any] = {name: True for name in ("data", "output", "work", "adapter", "name", "launch")}
 ASIDE["train"] = {"threads", "save_steps", "recipe", "launch", "trackers"}
@@ -53,33 +53,15 @@ class TrainResult(BaseModel):
     """Why training ended before its last step, if it did."""
 
 
-class TrainJob(BaseModel):
-    """Everything a training process needs to know. Paths may be relative to its directory."""
+class Job(BaseModel):
+    """What any process of the students' is asked: where its result goes, and the files beside it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    model: Path
-    """Folder of the base model."""
-    data: Path
-    """Rows with `prompt` and `completion`, or `prompt`, `chosen` and `rejected`: lists of messages
-    each; parquet or jsonl. A column `unfinished` may name answers that have no end."""
     output: Path
-    """Folder of the trained weights. It appears whole or not at all."""
+    """Folder of the weights that are made. It appears whole or not at all."""
     work: Path
     """Folder of checkpoints, logs and the result."""
-    train: Train = Train()
-    adapter: Path | None = None
-    """LoRA adapter to go on from; when all weights are trained it is merged in first."""
-    steps: int | None = Field(default=None, gt=0)
-    """Optimiser steps, instead of `train.epochs`."""
-    template_options: dict[str, Any] = Field(default_factory=dict)
-    """Variables for the chat template, such as `{"enable_thinking": false}`."""
-    launch: Path | None = None
-    """Configuration of `accelerate` for several processes; left out, one, or one a GPU."""
-    verifier: str = "answer"
-    """Who says what an attempt is worth, where the objective learns by reward; as in a flow file."""
-    name: str = ""
-    """What the model card calls the base model; its folder's name when empty."""
 
     @property
     def file(self) -> Path:
@@ -105,6 +87,29 @@ class TrainJob(BaseModel):
     def error(self) -> Path:
         """What went wrong and the cure, where the process could say so."""
         return self.work / "error.json"
+
+
+class TrainJob(Job):
+    """Everything a training process needs to know. Paths may be relative to its directory."""
+
+    model: Path
+    """Folder of the base model."""
+    data: Path
+    """Rows with `prompt` and `completion`, or `prompt`, `chosen` and `rejected`: lists of messages
+    each; parquet or jsonl. A column `unfinished` may name answers that have no end."""
+    train: Train = Train()
+    adapter: Path | None = None
+    """LoRA adapter to go on from; when all weights are trained it is merged in first."""
+    steps: int | None = Field(default=None, gt=0)
+    """Optimiser steps, instead of `train.epochs`."""
+    template_options: dict[str, Any] = Field(default_factory=dict)
+    """Variables for the chat template, such as `{"enable_thinking": false}`."""
+    launch: Path | None = None
+    """Configuration of `accelerate` for several processes; left out, one, or one a GPU."""
+    verifier: str = "answer"
+    """Who says what an attempt is worth, where the objective learns by reward; as in a flow file."""
+    name: str = ""
+    """What the model card calls the base model; its folder's name when empty."""
 
     @property
     def checkpoints(self) -> Path:

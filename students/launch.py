@@ -18,11 +18,12 @@ from typing import Any
 
 from synth.config.flowfile import Scratch
 from synth.errors import TrainError
-from synth.students.job import TrainJob, TrainResult, write_file
+from synth.students.job import Job, TrainJob, TrainResult, write_file
 from synth.students.log import LogTail
 from synth.students.scratch import scratch_job
+from synth.students.souping import SoupJob, SoupResult
 
-__all__ = ["build_scratch", "merge", "train"]
+__all__ = ["build_scratch", "merge", "soup", "train"]
 
 OnProgress = Callable[[dict[str, Any]], None]
 POLL = 0.2
@@ -73,11 +74,25 @@ async def merge(job: TrainJob) -> TrainResult:
     return await _run("synth.students.merge", job, None, alone=True)
 
 
+async def soup(job: SoupJob) -> SoupResult:
+    """Students' weights averaged, or layers of one restored, in `job.output`. Raises `TrainError`."""
+    await _process("synth.students.soup", job, None, None, alone=True)
+    return SoupResult.model_validate_json(job.report.read_bytes())
+
+
 async def _run(
     module: str, job: TrainJob, on_progress: OnProgress | None, alone: bool = False
 ) -> TrainResult:
     if done := job.finished():
         return done
+    await _process(module, job, on_progress, None if alone else job.launch, alone)
+    return TrainResult.model_validate_json(job.report.read_bytes())
+
+
+async def _process(
+    module: str, job: Job, on_progress: OnProgress | None, launch: Path | None, alone: bool
+) -> None:
+    """Have a process do a job, and follow it. Raises `TrainError` where it fails."""
     try:
         for old in (job.report, job.error):
             old.unlink(missing_ok=True)
@@ -88,7 +103,7 @@ async def _run(
             "make the folder writable, with space left on its disk",
         ) from error
     tail = LogTail(job.log)
-    process = await _start(_command(module, job.file, alone, job.launch), job.printed)
+    process = await _start(_command(module, job.file, alone, launch), job.printed)
     ended = asyncio.create_task(process.wait())
     try:
         while not ended.done():
@@ -100,7 +115,6 @@ async def _run(
         await _end(process, ended)
     if process.returncode != 0:
         raise _failure(job, process.returncode or 0)
-    return TrainResult.model_validate_json(job.report.read_bytes())
 
 
 def _command(module: str, file: Path, alone: bool = False, launch: Path | None = None) -> list[str]:
@@ -153,7 +167,7 @@ async def _end(process: asyncio.subprocess.Process, ended: asyncio.Task[int]) ->
         await ended
 
 
-def _failure(job: TrainJob, status: int) -> TrainError:
+def _failure(job: Job, status: int) -> TrainError:
     """The error the process reported, or one made from its last words."""
     if job.error.is_file():
         return TrainError(**json.loads(job.error.read_bytes()))

@@ -7,11 +7,12 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
 from synth.errors import SynthError
-from synth.students.job import TrainJob, write_file
+from synth.students.job import Job, TrainJob, write_file
 
 __all__ = ["run"]
 
@@ -25,8 +26,8 @@ QUIET = {
 }
 
 
-def run(do: Callable[[TrainJob], object]) -> int:
-    """Do the job in the file named on the command line; returns the exit status.
+def run(do: Callable[[Any], object], kind: type[Job] = TrainJob) -> int:
+    """Do the job in the file named on the command line, of this kind; returns the exit status.
 
     `do` imports torch and the like itself, so that they see the environment set here.
     """
@@ -34,9 +35,9 @@ def run(do: Callable[[TrainJob], object]) -> int:
         print(f"usage: {Path(sys.argv[0]).name} JOB.json", file=sys.stderr)
         return 2
     try:
-        job = TrainJob.model_validate_json(Path(sys.argv[1]).read_bytes())
+        job = kind.model_validate_json(Path(sys.argv[1]).read_bytes())
     except (OSError, ValidationError) as error:
-        print(f"reading the training job {sys.argv[1]}: {error}", file=sys.stderr)
+        print(f"reading the job {sys.argv[1]}: {error}", file=sys.stderr)
         return 2
     os.environ.update(QUIET)
     # By default OpenMP's threads spin while they wait for each other; where something else runs on

@@ -43,28 +43,29 @@ class Connections:
         self._heads: dict[tuple[str, URL], bytes] = {}
         self._idle: deque[_Line] = deque()
 
-    async def get(self, url: URL) -> Response:
+    async def get(self, url: URL, seconds: float) -> Response:
         """Raises as `post` does."""
-        return await self._ask(self._head("GET", url) + b"\r\n")
+        return await self._ask(self._head("GET", url) + b"\r\n", seconds)
 
-    async def post(self, url: URL, body: bytes, name: str) -> Response:
+    async def post(self, url: URL, body: bytes, name: str, seconds: float) -> Response:
         """The response, of whatever status; `name` goes along as X-Request-Id.
 
         Raises `Unreachable` if there is no connection to be had, `ConnectionError` if it breaks
-        before the response is whole. Cancelling closes the connection, which tells the server.
+        before the response is whole, `TimeoutError` if that takes more than `seconds` from sending.
+        A call that is given up closes its connection, which tells the server.
         """
         head = b"%bContent-Length: %d\r\nX-Request-Id: %b\r\n\r\n"
-        return await self._ask(head % (self._head("POST", url), len(body), name.encode()) + body)
+        return await self._ask(head % (self._head("POST", url), len(body), name.encode()) + body, seconds)
 
     def close(self) -> None:
         """Close what is kept."""
         while self._idle:
             self._idle.pop().close()
 
-    async def _ask(self, data: bytes) -> Response:
+    async def _ask(self, data: bytes, seconds: float) -> Response:
         line = self._kept() or await self._connect()
         try:
-            response = await line.ask(data)
+            response = await line.ask(data, seconds)
         except BaseException:
             line.close()
             raise
@@ -127,13 +128,17 @@ class _Line(asyncio.Protocol):
         """Whether it was idle for longer than servers like."""
         return self.loop.time() - self.since > _KEPT
 
-    async def ask(self, data: bytes) -> Response:
+    async def ask(self, data: bytes, seconds: float) -> Response:
         """Send a whole request, and wait for its whole response."""
         if self._transport is None:
             raise ConnectionResetError("the server closed the connection")
         self._waiting = self.loop.create_future()
-        self._transport.write(data)
-        return await self._waiting
+        timer = self.loop.call_later(seconds, self._settle, TimeoutError(f"no answer within {seconds:g} s"))
+        try:
+            self._transport.write(data)
+            return await self._waiting
+        finally:
+            timer.cancel()
 
     def close(self) -> None:
         """Give the connection up."""

@@ -126,13 +126,12 @@ class HttpEndpoint:
         """Send once. Every outcome but an answer is a `Transient` or `Refused`."""
         started = time.perf_counter()
         try:
-            async with asyncio.timeout(self.timeout):
-                response = await self._connections.post(url, body, name)
+            response = await self._connections.post(url, body, name, self.timeout)
         except Unreachable as error:
             self.breaker.unanswered(str(error))
             raise Transient("connection", str(error), down=True) from error
         except TimeoutError as error:
-            raise Transient("timeout", f"no answer within {self.timeout:g} s") from error
+            raise Transient("timeout", str(error)) from error
         except ConnectionError as error:
             raise Transient("connection", f"{type(error).__name__}: {error}") from error
         self.breaker.answered()
@@ -151,17 +150,15 @@ class HttpEndpoint:
     async def answers(self) -> bool:
         """Whether the endpoint answers at all (any status: a refusal is an answer too)."""
         try:
-            async with asyncio.timeout(5):
-                await self._connections.get(self._models_url)
-                return True
+            await self._connections.get(self._models_url, 5.0)
+            return True
         except (ConnectionError, TimeoutError):
             return False
 
     async def served(self) -> list[str]:
         """Names of the models it serves. Raises `EndpointError` if it cannot be asked."""
         try:
-            async with asyncio.timeout(self.timeout):
-                response = await self._connections.get(self._models_url)
+            response = await self._connections.get(self._models_url, self.timeout)
             if response.status != 200:
                 said = response.body[:200].decode("utf-8", "replace")
                 raise EndpointError(

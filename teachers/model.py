@@ -78,33 +78,34 @@ class Model:
             while (other := self._asking.get(key)) is not None:
                 await other
         found = [self._journal.find(key) for key in keys]
-        if None not in found:
-            self._journal.replayed += n
-            return [_reply_of(raw, key) for raw, key in zip(found, keys, strict=True) if raw is not None]
-        return await self._pay(request, keys, found, first)
+        fresh = await self._pay(request, keys, found, first) if None in found else {}
+        self._journal.replayed += n - len(fresh)
+        return [
+            _reply_of(raw, key) if raw is not None else fresh[key]
+            for raw, key in zip(found, keys, strict=True)
+        ]
 
     async def _pay(
         self, request: Request, keys: list[bytes], found: list[bytes | None], first: int
-    ) -> list[Reply]:
-        """Ask for the samples from the first missing one on, and journal them."""
-        start = found.index(None)
-        missing = keys[start:]
-        self._journal.replayed += start
+    ) -> dict[bytes, Reply]:
+        """Ask for the samples that are missing, a request a gap, and journal them."""
         done = asyncio.get_running_loop().create_future()
+        missing = [key for key, raw in zip(keys, found, strict=True) if raw is None]
         for key in missing:
             self._asking[key] = done
+        fresh: dict[bytes, Reply] = {}
         try:
-            fresh = await self._send(request, missing, first + start)
-            await _together(
-                [self._write(request, key, reply) for key, reply in zip(missing, fresh, strict=True)]
-            )
+            for start, end in _gaps(found):
+                gap = keys[start:end]
+                replies = await self._send(request, gap, first + start)
+                for key, reply in zip(gap, replies, strict=True):
+                    fresh[key] = _named(reply, key)
+                await _together([self._write(request, key, fresh[key]) for key in gap])
         finally:
             for key in missing:
                 del self._asking[key]
             done.set_result(None)
-        return [_reply_of(raw, key) for raw, key in zip(found[:start], keys, strict=False) if raw] + [
-            _named(reply, key) for reply, key in zip(fresh, missing, strict=True)
-        ]
+        return fresh
 
     async def _send(self, request: Request, keys: list[bytes], first: int) -> list[Reply]:
         """Ask the endpoint; that the request leaves, and that it had no answer, is journaled too."""
@@ -152,6 +153,16 @@ class Model:
                 seconds=reply.seconds,
             )
         )
+
+
+def _gaps(found: list[bytes | None]) -> list[tuple[int, int]]:
+    """Where samples are missing: the first of each run of them, and the one after its last."""
+    gaps: list[tuple[int, int]] = []
+    for place, raw in enumerate(found):
+        if raw is None:
+            start = gaps.pop()[0] if gaps and gaps[-1][1] == place else place
+            gaps.append((start, place + 1))
+    return gaps
 
 
 async def _together(work: list[Coroutine[Any, Any, None]]) -> None:

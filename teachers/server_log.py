@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-__all__ = ["first_error", "tail"]
+__all__ = ["cure_of", "first_error", "tail"]
 
 TAIL_BYTES = 1 << 16
 LONGEST_LINE = 300
@@ -18,6 +18,34 @@ ERROR = re.compile(
     r"((?:[A-Za-z_][\w.]*(?:Error|Exception)|[\w.]+: error): .*)$",
     re.MULTILINE,
 )
+
+CURES = (
+    (
+        r"OutOfMemoryError|CUDA out of memory|Free memory on device .* is less than desired",
+        "the GPU has too little memory left: end what else uses it (nvidia-smi lists it), lower "
+        "server.gpu_memory_utilization, or spread the model with server.tensor_parallel_size",
+    ),
+    (
+        r"No available memory for the cache blocks|larger than the available KV cache",
+        "the weights fit and the cache does not: lower server.max_model_len, or raise "
+        "server.gpu_memory_utilization (on a CPU server.kv_cache_gib)",
+    ),
+    (
+        r"max_model_len \(\d+\) is greater than",
+        "lower server.max_model_len to what the model was made for, or leave it out",
+    ),
+    (
+        r"Model architectures? .* (?:are|is) not supported|does not recognize this architecture",
+        "this vLLM does not know the model's architecture: install a newer one, or name another model",
+    ),
+)
+"""What the log says -> what to do about it."""
+
+
+def cure_of(log: Path, start: int) -> str:
+    """What to do about the best known faults after byte `start`; empty for any other."""
+    said = "\n".join(tail(log, start, 400))
+    return next((cure for sign, cure in CURES if re.search(sign, said)), "")
 
 
 def tail(log: Path, start: int, lines: int) -> list[str]:

@@ -230,9 +230,10 @@ class VllmServer:
         lines = "\n".join(f"    {line}" for line in self.tail()) or "    (it printed nothing)"
         error = server_log.first_error(self.log, self._log_from)
         cause = f": {error}" if error else ""
+        cure = server_log.cure_of(self.log, self._log_from)
         return ServerError(
             f"the server of {self.model} {what}{cause}\n  The end of its log:\n{lines}",
-            f"the whole log is in {self.log}",
+            f"{cure}; the whole log is in {self.log}" if cure else f"the whole log is in {self.log}",
         )
 
 

@@ -25,6 +25,7 @@ COMMANDS = {
     "show": "Show one sample of a run: what it says, how it was made, its search tree.",
     "explain": "Tell a sample's ancestry: every call with its prompt and reply, and why it was kept.",
     "compare": "Hold the students of several runs against each other.",
+    "merge": "Average students into one model, or put layers of its base back.",
     "eval": "Examine one model on a flow file's held-out items.",
     "export": "Write a run's data in a format that trainers read.",
     "push": "Put a run's data on the Hugging Face hub.",
@@ -35,6 +36,7 @@ COMMANDS = {
     "models": "List known models, their size and where they come from.",
     "doctor": "Look at this machine: what is missing, and how to mend it.",
     "schema": "Write the JSON Schema of flow files, for editors.",
+    "completion": "Print what makes your shell complete synth's commands and options.",
 }
 
 

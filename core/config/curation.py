@@ -43,7 +43,7 @@ class OverlapRule(Strict):
     words: int = Field(default=8, gt=1)
     """Words in a row that are compared together of longer ones (8 as in Tulu 3, arXiv 2411.15124). Of
     questions shorter than this only their repetition counts, not that a text holds them."""
-    coverage: float = Field(default=0.8, gt=0, le=1)
+    coverage: float = Field(default=0.7, gt=0, le=1)
     """Share of a long question's own n-grams that must be in the text."""
     common: int = Field(default=3, gt=1)
     """N-grams in so many held-out questions belong to a template and count for none of them."""

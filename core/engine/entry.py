@@ -22,7 +22,7 @@ def entered(graph: Graph) -> tuple[Graph, dict[str, None]]:
     LangGraph spends a step of its own on START, which copies the input into the state; a graph
     of three nodes gets by with three quarters of the work when its input goes to the state, and
     to the channels that start the first nodes, directly. Only results are read from the state.
-    A graph that begins with a choice is left as it is.
+    A graph that begins with a choice keeps its step.
     """
     from langgraph.graph import START
     from langgraph.graph.state import CompiledStateGraph
@@ -34,6 +34,6 @@ def entered(graph: Graph) -> tuple[Graph, dict[str, None]]:
     signals = [f"branch:to:{name}" for name in first]
     plain = first and START not in graph.builder.branches and "seed" in graph.channels
     if not (plain and all(graph.nodes[n].triggers == [s] for n, s in zip(first, signals, strict=True))):
-        return graph, {}
+        return graph.copy({"output_channels": results}), {}
     update = {"input_channels": ["seed", *signals], "output_channels": results}
     return graph.copy(update), dict.fromkeys(signals)

@@ -99,13 +99,13 @@ def _test(change: Change, differences: Sequence[float], settings: Gate, seed: in
         significant = change.p_value < settings.alpha
         relation = "is below" if significant else "is not below"
         said = f"{TESTS[settings.test]} p{SPACE}{probability(change.p_value)}"
-        return significant, f"{said} {relation} {settings.alpha:g}"
+        return significant, f"{said} {relation} {settings.alpha:.3g}"
     interval = paired_bootstrap(differences, level=1 - settings.alpha, seed=seed)
     significant = interval.excludes(0.0)
     relation = "excludes" if significant else "does not exclude"
     unit = "" if change.metric == "score" else " points"
     bounds = f"{shift(interval.low, change.metric)} to {shift(interval.high, change.metric)}{unit}"
-    return significant, f"the paired bootstrap interval at alpha {settings.alpha:g}, {bounds}, {relation} 0"
+    return significant, f"the paired bootstrap interval at alpha {settings.alpha:.3g}, {bounds}, {relation} 0"
 
 
 def _reason(change: Change, better: bool, evidence: str, settings: Gate) -> str:

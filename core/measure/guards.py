@@ -39,7 +39,7 @@ def check_sizes(flow: FlowFile, sizes: Mapping[str, int]) -> None:
         if sizes[guard.data] < needed:
             raise DataError(
                 f"the guard {name!r} has {sizes[guard.data]} items, and no fewer than {needed} can rule out "
-                f"a fall by {guard.margin:g} at alpha {gate.alpha:g}, even if no answer changes",
+                f"a fall by {guard.margin:g} at alpha {gate.alpha:.3g}, even if no answer changes",
                 f"give data.{guard.data} more items, or write a wider margin under gate.guards.{name}",
             )
 

@@ -72,4 +72,5 @@ def _similar(texts: Sequence[str]) -> NDArray[np.float64]:
     rows = word_vectors(texts)
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     rows = rows / np.where(lengths > 0, lengths, 1)
-    return (rows @ rows.T).astype(np.float64)
+    found: NDArray[np.float64] = (rows @ rows.T).astype(np.float64)
+    return found

@@ -7,6 +7,7 @@ sheet. Each chart carries a label that says in words what it shows.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from synth.measure.change import Change
 from synth.measure.stats import Interval
 from synth.runs.overview import LossPoint
 
-__all__ = ["Axis", "axis_of", "bar", "curve", "dumbbell", "parts", "scale", "ticks"]
+__all__ = ["Axis", "Level", "axis_of", "bar", "curve", "dumbbell", "parts", "scale", "ticks", "trend"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,16 @@ class Axis:
         if self.shares:
             return f"{mark}{SPACE + '%' if mark == 100 else ''}"
         return f"{self.low + (self.high - self.low) * mark / 100:.3g}"
+
+
+@dataclass(frozen=True)
+class Level:
+    """Where one round's student stood; `kept` if it became the champion."""
+
+    round: int
+    value: float
+    interval: Interval
+    kept: bool
 
 
 SHARES = Axis()
@@ -100,16 +111,36 @@ def curve(points: Sequence[LossPoint], label: str) -> Markup:
 
     raw = " ".join(place(p.step, p.loss) for p in points if math.isfinite(p.loss))
     mean = " ".join(place(step, loss) for step, loss in _running_mean(points))
-    rules = "".join(
-        f'<line class="grid" x1="0" x2="100%" y1="{_y(mark, low, high)}" y2="{_y(mark, low, high)}"/>'
-        f'<text class="tick" x="-8" y="{_y(mark, low, high)}" dy="4" text-anchor="end">{mark:g}</text>'
-        for mark in marks
-    )
     lines = f'<polyline class="raw" points="{raw}"/><polyline class="mean" points="{mean}"/>'
     inner = (
         f'<svg viewBox="0 0 1000 1000" width="100%" height="100%" preserveAspectRatio="none">{lines}</svg>'
     )
-    return _svg(180, label, rules + inner, "curve")
+    return _svg(180, label, _rules(marks, low, high) + inner, "curve")
+
+
+def trend(levels: Sequence[Level], label: str, shares: bool = True) -> Markup:
+    """Levels by round, each with its interval; the line goes from champion to champion."""
+    low = min(0.0, *(level.interval.low for level in levels))
+    high = max(level.interval.high for level in levels)
+    marks = ticks(low, high)
+    low, high = min(low, marks[0]), max(high, marks[-1])
+    count = len(levels)
+    x = {level.round: f"{100 * (i + 0.5) / count:.2f}%" for i, level in enumerate(levels)}
+    body = _rules(marks, low, high, 100 if shares else 1)
+    kept = [level for level in levels if level.kept]
+    for a, b in itertools.pairwise(kept):
+        ends = (_y(one.value, low, high) for one in (a, b))
+        body += '<line class="link" x1="{}" x2="{}" y1="{}" y2="{}"/>'.format(x[a.round], x[b.round], *ends)
+    for level in levels:
+        kind, at = "after" if level.kept else "before", x[level.round]
+        top, bottom = (_y(end, low, high) for end in (level.interval.high, level.interval.low))
+        name = f"round {level.round}" if level.round else "start"
+        body += (
+            f'<line class="span {kind}" x1="{at}" x2="{at}" y1="{top}" y2="{bottom}"/>'
+            f'<circle class="dot {kind}" cx="{at}" cy="{_y(level.value, low, high)}" r="5"/>'
+            f'<text class="tick" x="{at}" y="100%" dy="18" text-anchor="middle">{name}</text>'
+        )
+    return _svg(180, label, body, "curve trend")
 
 
 def scale(marks: Sequence[int], axis: Axis = SHARES) -> Markup:
@@ -132,6 +163,15 @@ def ticks(low: float, high: float, about: int = 4) -> list[float]:
     step = next(m * power for m in (1, 2, 5, 10) if m * power >= rough * 0.999)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [round(i * step, 10) for i in range(first, last + 1)] or [low]
+
+
+def _rules(marks: Sequence[float], low: float, high: float, unit: float = 1) -> str:
+    """Level lines with what they stand for, times `unit`."""
+    return "".join(
+        f'<line class="grid" x1="0" x2="100%" y1="{_y(mark, low, high)}" y2="{_y(mark, low, high)}"/>'
+        f'<text class="tick" x="-8" y="{_y(mark, low, high)}" dy="4" text-anchor="end">{mark * unit:g}</text>'
+        for mark in marks
+    )
 
 
 def _running_mean(points: Sequence[LossPoint]) -> list[tuple[int, float]]:

@@ -72,15 +72,29 @@ def contents(run: RunSummary, settings: str) -> dict[str, Any]:
         "told": _told(run),
         "at": _at(run),
         "charts": charts,
+        "levels": _levels(run),
         "coverage": {r.number: read_coverage(run.folder / "rounds" / str(r.number)) for r in run.rounds},
         "trees": {r.number: some_trees(run.folder / "rounds" / str(r.number)) for r in run.rounds},
     }
 
 
 def _wrap(name: str) -> Markup:
-    """A name that may break after its underscores and slashes."""
+    """A name that may break after its underscores, slashes and colons."""
     text = str(escape(name))
-    return Markup(text.replace("_", "_<wbr>").replace("/", "/<wbr>"))
+    for mark in "_/:":
+        text = text.replace(mark, f"{mark}<wbr>")
+    return Markup(text)
+
+
+def _levels(run: RunSummary) -> list[charts.Level]:
+    """Where the students of all rounds stood, the first round's start before them, if one metric says."""
+    decided = [(r.number, r.decision) for r in run.rounds if r.decision]
+    if len(decided) < 2 or len({decision.metric for _, decision in decided}) > 1:
+        return []
+    first = decided[0][1]
+    start = charts.Level(decided[0][0] - 1, first.before, first.before_interval, kept=True)
+    after = [charts.Level(n, d.after, d.after_interval, d.decision == "promote") for n, d in decided]
+    return [start, *after]
 
 
 def _told(run: RunSummary) -> RoundSummary | None:

@@ -9,15 +9,15 @@ from typing import Any
 
 from synth import __version__
 from synth.curation import Curated, settle, sift, steps_of, token_counter, write_dataset
-from synth.data import normalise
 from synth.engine.flow import Flow
 from synth.engine.folder import RunFolder
 from synth.engine.session import Session
 from synth.errors import SynthError
 from synth.records import Sample
+from synth.rounds.held_out import held_out_texts
 from synth.rounds.learnable import check_samples, with_truths
 from synth.rounds.lesson import training_of
-from synth.rounds.quality import judge_samples
+from synth.rounds.quality import gold_of, judge_samples
 from synth.rounds.watch import watch
 from synth.teachers.team import Team
 
@@ -32,18 +32,18 @@ async def make_data(session: Session, flow: Flow, team: Team) -> Curated:
     """
     folder = session.folder.round(session.round) / "data"
     tokenizer = _tokenizer(session, team)  # before the flow: it may measure prompts with it
+    held_out = held_out_texts(session)
+    if session.flow.curate.judge is not None:
+        gold_of(session, session.flow.curate.judge)  # now: a faulty line is found before anything is paid
     samples = with_truths(session, await flow.generate(session), training_of)
-    held_out = {
-        normalise(q.question): name for name in session.flow.held_out for q in session.questions(name)
-    }
     curated = await _curated(session, flow, samples, held_out, token_counter(tokenizer))
     if not curated.samples if session.flow.generate_only else not curated.of("student"):
         raise SynthError(
             f"round {session.round} has no training example left after curation",
             f"see why in {folder / 'rejected.jsonl'}",
         )
-    for role in {sample.learner for sample in curated.samples}:
-        if role == "student" or role in session.flow.learners:
+    for role in ("student", *session.flow.learners):
+        if not session.flow.generate_only:
             check_samples(curated.of(role), role, training_of(session, role), session.flow.flow)
     write_dataset(folder, curated, session.rejections(), _facts(session, flow))
     session.finish("curate", _counts(curated))

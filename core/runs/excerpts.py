@@ -24,6 +24,8 @@ class Excerpt(Part):
     prompt: str
     answer: str
     """What is to be learned; of a refused record its raw text."""
+    against: str = ""
+    """Of a pair the rejected answer."""
     stage: str = ""
     reason: str = ""
     detail: str = ""
@@ -64,7 +66,12 @@ def kept_samples(path: Path, warnings: list[str]) -> tuple[int, list[Excerpt]]:
 
 def _excerpt(sample: Sample) -> Excerpt:
     learned = sample.completion or sample.chosen or []
-    return Excerpt(family=sample.family, prompt=_last(sample.prompt), answer=_last(learned))
+    return Excerpt(
+        family=sample.family,
+        prompt=_last(sample.prompt),
+        answer=_last(learned),
+        against=_last(sample.rejected or []),
+    )
 
 
 def rejections(path: Path, warnings: list[str]) -> tuple[Counter[tuple[str, str]], list[Excerpt]]:

@@ -37,7 +37,7 @@ TYPES = (
 """Skill, type, and how a free answer is read."""
 BEFORE = {"web_agent": "documentation_site"}
 """Skill -> the transformation that makes its texts."""
-EACH = 12
+EACH = 10
 LONGEST = 120
 """Characters of an answer."""
 

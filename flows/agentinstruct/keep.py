@@ -11,10 +11,12 @@ from synth.engine import Context
 from synth.flows.agentinstruct.item import Answered, rejected
 from synth.flows.agentinstruct.respond import task_of
 from synth.flows.agentinstruct.skill import Skill
-from synth.records import Rejection, Sample, Sampling, Seed, Verdict
+from synth.records import Lineage, Rejection, Sample, Sampling, Seed, Verdict
 
 __all__ = ["discriminated", "samples_of"]
 
+AGENTS = ("transform", "apis", "instruct", "suggest", "edit", "respond")
+"""In the order of the flow; those that solve what was made come last."""
 Told = dict[str, bool]
 """Who solved the item."""
 
@@ -47,6 +49,13 @@ def _solved(one: Answered, response: str) -> bool | None:
     if not one.answer.answerable or len(one.turns) > 1:
         return None
     return one.item.form.solved(response, one.answer, one.item.draft)
+
+
+def _lineage(context: Context, *parents: str) -> Lineage:
+    """The calls by agent and key: which of those under way at once was answered first is chance."""
+    steps = {agent: place for place, agent in enumerate(AGENTS)}
+    calls = sorted(context.calls, key=lambda call: (steps.get(call.agent, len(steps)), call.key))
+    return Lineage(calls=tuple(calls), parents=parents)
 
 
 def samples_of(context: Context, skill: Skill, one: Answered, seed: Seed) -> list[Sample]:
@@ -84,7 +93,7 @@ def samples_of(context: Context, skill: Skill, one: Answered, seed: Seed) -> lis
             family=skill.skill,
             licence=passage["licence"],
             verdicts=tuple(verdicts),
-            lineage=context.lineage(passage["id"], *item.ancestors),
+            lineage=_lineage(context, passage["id"], *item.ancestors),
             meta={**meta, "turn": number},
         )
         for number, turn in enumerate(one.turns)

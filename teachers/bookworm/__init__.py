@@ -47,11 +47,11 @@ def answer(messages: Sequence[Message], sample: int = 0) -> str:
     """Answer one of AgentInstruct's prompts; only an estimate depends on which independent `sample` it
     is. Raises `ValueError` for a transformation, type or task that takes more than reading."""
     prompt = messages[1]["content"]
-    if "<transformation " in prompt:
+    if _has(prompt, "transformation"):
         return json.dumps(_transformed(prompt))
-    if "<type " in prompt:
+    if _has(prompt, "type"):
         return json.dumps({"tasks": _write(prompt)})
-    if "<goals>" in prompt:
+    if _has(prompt, "goals"):
         return json.dumps(
             {
                 "suggestions": suggest(
@@ -59,7 +59,7 @@ def answer(messages: Sequence[Message], sample: int = 0) -> str:
                 )
             }
         )
-    if "<change " in prompt:
+    if _has(prompt, "change"):
         text, task = edit(_inside(prompt, "text"), _inside(prompt, "task"), _inside(prompt, "change"))
         return json.dumps({"text": text, "task": task})
     return json.dumps(_responded(prompt, sample))
@@ -91,6 +91,11 @@ def _write(prompt: str) -> list[dict[str, Any]]:
         raise ValueError(f"it writes no tasks of the type {name!r}")
     count = re.search(r"up to (\d+) different tasks", prompt)
     return WRITE[name](_inside(prompt, "text"))[: int(count[1]) if count else 1]
+
+
+def _has(prompt: str, tag: str) -> bool:
+    """Whether the prompt has such a part; a text may have such a tag in its lines."""
+    return bool(re.search(rf'^<{tag}(?: (?:name|goal)="[^"\n]*".*)?>$', prompt, re.MULTILINE))
 
 
 def _name(prompt: str, tag: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from synth.teachers.bookworm import order, pages, puzzles, questions, shots, tables, verses
-from synth.teachers.bookworm.reading import examples, names, numbers, sentences
+from synth.teachers.bookworm.reading import examples, names, numbers, parsed, sentences
 from synth.teachers.bookworm.tasks import first_function
 
 __all__ = ["filled", "respond"]
@@ -73,12 +73,8 @@ def _kind(text: str, task: str) -> Said:
     lines = [line for line in text.splitlines() if line.strip()]
     items = sum(bool(re.match(r"\s*([-*+]|\d+[.)])\s", line)) for line in lines)
     bars = sum(line.strip().startswith("|") for line in lines)
-    try:
-        code = bool(ast.parse(text).body) and bool(
-            re.search(r"^(def|class|import|from|@|async) ", text, re.MULTILINE)
-        )
-    except (SyntaxError, ValueError):
-        code = False
+    tree = parsed(text)
+    code = bool(tree and tree.body and re.search(r"^(def|class|import|from|@|async) ", text, re.MULTILINE))
     most = 0.5 * len(lines)
     return {
         "answer": "source code"

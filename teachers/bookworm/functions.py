@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from synth.teachers.bookworm.reading import examples, wordlike
+from synth.teachers.bookworm.reading import examples, parsed, wordlike
 
 __all__ = ["WRITERS", "described", "serve"]
 
@@ -21,9 +21,8 @@ _WANT = re.compile(r"(?:I need this|Then this): (.+?)\.(?= Here | Then |$)(?: He
 
 def described(code: str) -> list[Said]:
     """Functions and methods that say in a sentence what they do and take plain values."""
-    try:
-        tree = ast.parse(code)
-    except (SyntaxError, ValueError):
+    tree = parsed(code)
+    if tree is None:
         return []
     nodes = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     apis = {node.name: api for node in nodes if not node.name.startswith("_") and (api := _api(node, code))}

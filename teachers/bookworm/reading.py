@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import doctest
 import re
+import warnings
 from collections import Counter
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ __all__ = [
     "nouns",
     "numbers",
     "paragraphs",
+    "parsed",
     "sentences",
     "table",
     "wordlike",
@@ -75,8 +77,9 @@ def alike(word: str, text: str) -> list[str]:
     return sorted(others, key=lambda w: (ending(w) != ending(word), abs(len(w) - len(word)), w))
 
 
+_AFTER = "of|is|are|was|were|and|or|but|in|on|at|for|to|with|from|by|as|that|which|who|has|had|can|will|when"
 _NOUN = re.compile(
-    r"\b(?:the|a|an|of|each|every|its|their|no)\s+([a-z]{4,18})(?=[,.;:]|\s+(?:of|is|are|and|or|in|for|to|with|has)\b)"
+    rf"\b(?:the|a|an|of|each|every|its|their|no|his|her)\s+([a-z]{{4,18}})(?=[,.;:]|\s+(?:{_AFTER})\b)"
 )
 
 
@@ -128,12 +131,21 @@ class Example:
     result: str
 
 
+def parsed(text: str) -> ast.Module | None:
+    """The text as Python; None where it is none."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about escapes in somebody's strings
+            return ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError):
+        return None
+
+
 def examples(text: str) -> list[Example]:
     """Doctests of one line in and one line out, of functions that need nothing beside themselves
     and the standard library's imports."""
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError):
+    tree = parsed(text)
+    if tree is None:
         return []
     imports = [
         ast.get_source_segment(text, node) or ""

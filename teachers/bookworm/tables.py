@@ -23,7 +23,10 @@ def _clean(text: str) -> list[str]:
 
 def _cells(lines: list[str]) -> list[list[str]]:
     """The header and the rows, without the rule between."""
-    bare = [re.split(r"(?<!\\)\|", line.strip().strip("|")) for line in (lines[0], *lines[2:])]
+    bare = [
+        re.split(r"(?<!\\)\|", line.strip().removeprefix("|").removesuffix("|"))
+        for line in (lines[0], *lines[2:])
+    ]
     return [[cell.strip() for cell in line] for line in bare]
 
 
@@ -63,7 +66,7 @@ def looked_up(text: str) -> list[Said]:
 
 def _cell(text: str, task: str) -> Said:
     ask, _, shown = task.partition("\n\n")
-    found = re.match(LOOK.split("{column}")[0] + r'(.+)" for "(.+)"\? Answer', ask)
+    found = re.match(r'What does the column "(.+)" of this table say of "(.+)"\? Answer', ask)
     head, *rows = _cells(shown.splitlines())
     row = next((row for row in rows if found and row[0] == found[2]), None)
     if not found or row is None or found[1] not in head:

@@ -15,6 +15,7 @@ from synth.teachers.bookworm.reading import (
     gaps,
     names,
     numbers,
+    parsed,
     sentences,
     wordlike,
 )
@@ -75,9 +76,8 @@ def fields(text: str) -> Drafts:
 
 def first_function(text: str) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
     """The first function at the top of a module."""
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError):
+    tree = parsed(text)
+    if tree is None:
         return None
     functions = (n for n in tree.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef))
     return next(functions, None)

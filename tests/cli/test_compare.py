@@ -65,6 +65,28 @@ def test_arms_of_unequal_size_are_named(tmp_path: Path) -> None:
     assert "z trained on 1,101 tokens, x on 1,000" in compare(runs).warnings[0]
 
 
+def test_runs_of_three_sizes_make_a_forecast(tmp_path: Path, synth: Run) -> None:
+    """They differ in nothing but seed, budget and examples; another arm's sizes are no sizes of this one."""
+    runs = [
+        made(
+            tmp_path / f"{size}",
+            set(range(right)),
+            arm="fixed",
+            seed=size,
+            tokens=size * 1000,
+            budget={"train_tokens": size * 1000},
+        )
+        for size, right in ((1, 40), (2, 55), (4, 63))
+    ]
+    other = made(tmp_path / "other", set(range(20)), arm="control-uniform", tokens=9000)
+    (found,) = compare([*runs, other]).forecasts
+    assert (found.tokens, found.at) == ([1000, 2000, 4000], 8000)
+    assert found.levels == [40 / ITEMS, 55 / ITEMS, 63 / ITEMS]
+    assert compare([*runs[:2], other]).forecasts == []
+    code, said, _ = synth("compare", *runs)
+    assert code == 0 and "Forecast from 3 sizes" in " ".join(said.split())
+
+
 def test_seeds_of_an_arm_are_one_row(tmp_path: Path) -> None:
     """Runs that differ in seeds alone are averaged; chance then comes from seeds and items."""
     rng = random.Random(1)

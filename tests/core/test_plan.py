@@ -145,6 +145,14 @@ async def test_without_a_probe_nobody_is_asked_and_the_plan_is_an_upper_bound(
     assert bound.tokens > measured.tokens
 
 
+async def test_a_curriculum_is_paid_for_in_every_round(tmp_path: Path, server: ScriptedServer) -> None:
+    """Several answers to every question that it asks, before the data are made."""
+    plain = await planned(tmp_path, server, 0)
+    plan = await planned(tmp_path, server, 0, curriculum={"samples": 3}, rounds=2)
+    assert plan.calls == 2 * plain.calls - 40 + 2 * 3 * 24
+    assert [stage.name for stage in plan.stages][:3] == ["exam-before", "curriculum", "profile"]
+
+
 async def test_later_rounds_do_not_pay_for_the_first_exam_again(
     tmp_path: Path, server: ScriptedServer
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import random
@@ -12,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langgraph.errors import GraphRecursionError
 from langgraph.graph import END, START, StateGraph
 
 from synth.chat import Dropped
 from synth.engine import Context, run_graph
+from synth.engine.entry import entered
 from synth.engine.runner import Result, seed_rng
 from synth.errors import EndpointError
 from synth.journal import Journal
@@ -143,3 +146,51 @@ def _prompts(path: Path) -> list[str]:
     samples = [sample for result in results for sample in result.samples]
     assert len({sample.id for sample in samples}) == len(samples)
     return sorted(json.dumps([sample.prompt, sample.completion]) for sample in samples)
+
+
+def _graph(*edges: tuple[str, str], choice: bool = False) -> Any:
+    """Two nodes that each leave their name, joined by `edges` or begun by a choice."""
+    builder = StateGraph(State, context_schema=Context)
+    for name in ("first", "second"):
+        builder.add_node(name, _naming(name))
+    for edge in edges:
+        builder.add_edge(*edge)
+    if choice:
+        builder.add_conditional_edges(START, _choose, ["first", "second"])
+    return builder.compile()
+
+
+def _naming(name: str) -> Any:
+    async def node(state: State) -> dict[str, str]:
+        return {name: f"{name} of {state['seed'].id}"}
+
+    return node
+
+
+async def _choose(state: State) -> str:
+    return "second"
+
+
+@pytest.mark.parametrize(
+    "graph",
+    [
+        _graph((START, "first"), ("first", "second"), ("second", END)),
+        _graph((START, "first"), (START, "second"), ("first", END), ("second", END)),
+        _graph(("first", END), ("second", END), choice=True),
+        _graph((START, "first"), ("second", "first"), ("first", "second"), ("second", END)),
+    ],
+    ids=["row", "fork", "choice", "loop"],
+)
+async def test_a_graph_does_the_same_without_the_step_for_its_start(graph: Any) -> None:
+    """Entering at the first nodes is a saving, never another graph."""
+    (seed,) = seeds(1)
+    config = {"recursion_limit": 9}
+    lean, signals = entered(graph)
+    plain, saved = [], []
+    for runs, steps, begin in ((graph, plain, {}), (lean, saved, signals)):
+        with contextlib.suppress(GraphRecursionError):
+            async for step in runs.astream(
+                {"seed": seed, **begin}, config, context=context(seed), stream_mode="updates"
+            ):
+                steps.append(step)
+    assert saved[:6] == plain[:6] != []

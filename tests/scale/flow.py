@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypedDict
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
@@ -45,8 +45,15 @@ async def generate(session: Session) -> Iterable[Sample]:
     return session.samples("pair")
 
 
+class State(TypedDict, total=False):
+    """A pair of texts, and the sample made of it."""
+
+    seed: Seed
+    samples: list[Sample]
+
+
 def pair_graph(params: Params) -> Any:
-    async def pair(state: dict[str, Any], runtime: Runtime[Context]) -> dict[str, Any]:
+    async def pair(state: State, runtime: Runtime[Context]) -> State:
         context = runtime.context
         one, two = state["seed"].data["one"], state["seed"].data["two"]
         if params.drop_every and int(context.seed_id, 16) % params.drop_every == 0:
@@ -64,7 +71,7 @@ def pair_graph(params: Params) -> Any:
         )
         return {"samples": [sample]}
 
-    builder = StateGraph(dict)
+    builder = StateGraph(State, context_schema=Context)
     builder.add_node("pair", pair)
     builder.add_edge(START, "pair")
     builder.add_edge("pair", END)

@@ -27,6 +27,7 @@ flow: "tests.scale.flow:build"
 generate_only: true
 models:
   teacher: {{model: scripted, base_url: "http://127.0.0.1:{port}/v1", concurrency: {concurrency}}}
+curate: {{near: null, overlap: null, format: false}}
 with: {params}
 """
 

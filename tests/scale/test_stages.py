@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,10 @@ import pytest
 
 from synth.errors import BudgetExceeded, RunError, SynthError
 from synth.runs.audit import audit
-from synth.scale import Scale
+from synth.scale import Scale, head, worker
+from synth.scale.bulletin import report
+from synth.scale.executor import LocalExecutor
+from synth.scale.store import Store
 from synth.scale.worker import work
 from tests.scale.runs import ROOT, data, flow_file, receipt, run
 from tests.support.openai_server import ScriptedServer
@@ -38,6 +41,8 @@ class Teacher(ScriptedServer):
 @pytest.fixture
 async def teacher(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Teacher]:
     monkeypatch.chdir(ROOT)
+    for module in (head, worker):
+        monkeypatch.setattr(module, "LOOK", 0.05)
     async with Teacher(latency=0.005) as running:
         yield running
 
@@ -72,11 +77,10 @@ async def test_the_same_data_as_one_process_makes(teacher: Teacher, tmp_path: Pa
 
 async def test_a_run_begun_with_workers_goes_on_without_them(teacher: Teacher, tmp_path: Path) -> None:
     """What workers did for a run that was stopped is not paid again, whoever goes on with it."""
-    flow = flow_file(tmp_path, teacher.port, records=60)
+    flow = flow_file(tmp_path, teacher.port, concurrency=2, records=60)
     with pytest.raises(BudgetExceeded):
         await with_workers(flow, "run", "budget.tokens=1500")
-    paid = receipt(tmp_path / "run").paid
-    assert 0 < paid < 180
+    assert 0 < receipt(tmp_path / "run").paid < 180
     folder = await run(flow, "run", None)
     assert data(folder) == data(await run(flow, "alone"))
     whole = receipt(folder)
@@ -85,7 +89,7 @@ async def test_a_run_begun_with_workers_goes_on_without_them(teacher: Teacher, t
 
 async def test_a_budget_stops_workers_cleanly(teacher: Teacher, tmp_path: Path) -> None:
     """What is in flight is finished, nothing is cut off, and a larger budget goes on from there."""
-    flow = flow_file(tmp_path, teacher.port, records=60)
+    flow = flow_file(tmp_path, teacher.port, concurrency=2, records=60)
     with pytest.raises(BudgetExceeded):
         await with_workers(flow, "run", "budget.tokens=1500")
     stopped = receipt(tmp_path / "run")
@@ -97,13 +101,13 @@ async def test_a_budget_stops_workers_cleanly(teacher: Teacher, tmp_path: Path) 
 async def test_records_that_failed_get_another_chance(teacher: Teacher, tmp_path: Path) -> None:
     """As in one process: a stage that failed is begun again, and only failed records are made anew."""
     flow = flow_file(tmp_path, teacher.port, records=40, pairs=False)
-    teacher.refuses = {"3: ", "17: ", "check"}
+    teacher.refuses = {"3: ", "17: "}
     with pytest.raises(SynthError):
-        await with_workers(flow, "run", "on_error.budget=3%")
+        await with_workers(flow, "run", "on_error=stop")
     before = receipt(tmp_path / "run")
     assert before.failed > 0
     teacher.refuses = set()
-    folder = await with_workers(flow, "run", "on_error.budget=3%")
+    folder = await with_workers(flow, "run", "on_error=stop")
     after = receipt(folder)
     assert data(folder) == data(await run(flow, "alone"))
     assert (after.paid, after.kept, after.lost, after.unanswered) == (120, 40, 0, 0)
@@ -123,12 +127,20 @@ async def test_a_store_of_another_run_is_refused(teacher: Teacher, tmp_path: Pat
     await asyncio.wait_for(helper, 10)
 
 
-async def test_what_all_workers_fail_with_is_said(teacher: Teacher, tmp_path: Path) -> None:
-    """A worker that cannot go on says why, in the store; with processes of our own the run ends with that."""
+async def test_what_the_last_worker_failed_with_ends_the_run(teacher: Teacher, tmp_path: Path) -> None:
+    """A worker that cannot go on says why, and once none is left the run ends with that, resumably."""
     flow = flow_file(tmp_path, teacher.port, records=8, pairs=False)
-    good = flow.read_text()
-    head = asyncio.create_task(run(flow, "run", Scale(workers=1, lease_seconds=20.0)))
-    await asyncio.sleep(0)
-    flow.write_text(good.replace(f":{teacher.port}/", ":9/"))
-    folder = await head
-    assert receipt(folder).paid == 24
+
+    class One(LocalExecutor):
+        """A worker whose flow cannot be loaded."""
+
+        def start(self, store: str, logs: Path, say: Callable[[str], None]) -> None:
+            report(Store(store), "worker-0", "failed", RunError("the disk of worker-0 is full", "free some"))
+
+        def look(self, finished: int) -> int | None:
+            return 0
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(RunError, match="the disk of worker-0 is full"):
+        patch.setattr(Scale, "crew", lambda scale: One(1))
+        await run(flow, "run", SCALE)
+    assert receipt(await with_workers(flow, "run")).paid == 24

@@ -23,7 +23,7 @@ from transformers import (
 )
 
 from synth.config.flowfile import Dpo, Lora
-from synth.config.training import DpoLoss
+from synth.config.objectives import DpoLoss
 from synth.errors import DataError, TrainError
 from synth.students.job import TrainJob
 from synth.students.log import read_log

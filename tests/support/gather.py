@@ -19,6 +19,7 @@ from synth.engine.session import Session
 from synth.flows.agentinstruct import Params, generate
 from synth.journal import Journal
 from synth.progress import make_progress
+from synth.records import Sample
 from synth.teachers.bookworm import answer
 from synth.teachers.model import Model
 from synth.teachers.program import ProgramEndpoint
@@ -27,8 +28,8 @@ ROOT = Path(__file__).parents[2]
 PROGRAM = "synth.teachers.bookworm:answer"
 
 
-async def main(run: Path, documents: str, params: str = "{}") -> None:
-    """Print `started`, then the time taken and every sample, one JSON line each."""
+async def gathered(run: Path, documents: str, params: str = "{}") -> list[Sample]:
+    """The samples of a round, made or taken from the journal of `run`."""
     told = yaml.safe_load((ROOT / "flows" / "agentinstruct.yaml").read_text())["with"]
     chosen = Params.model_validate({**told, "seeds": [{"source": documents}], **json.loads(params)})
     flow = FlowFile.model_validate(
@@ -37,16 +38,26 @@ async def main(run: Path, documents: str, params: str = "{}") -> None:
     folder = RunFolder(run)
     folder.open()
     journal = Journal(folder.journal)
-    models = {role: Model(role, role, "w", role, ProgramEndpoint(answer), journal) for role in flow.models}
-    session = Session(flow, chosen, folder, journal, models, make_progress(quiet=True), run / "flow.yaml")
+    try:
+        models = {
+            role: Model(role, role, "w", role, ProgramEndpoint(answer), journal) for role in flow.models
+        }
+        progress = make_progress(quiet=True)
+        session = Session(flow, chosen, folder, journal, models, progress, run / "flow.yaml")
+        return list(await generate(session))
+    finally:
+        journal.close()
+        folder.close()
+
+
+async def main(run: Path, documents: str, params: str = "{}") -> None:
+    """Print `started`, then every sample, one JSON line each; the time on standard error."""
     print("started", flush=True)
     begun = time.monotonic()
-    samples = list(await generate(session))
+    samples = await gathered(run, documents, params)
     print(f"made {len(samples)} in {time.monotonic() - begun:.1f} s", file=sys.stderr)
     for sample in samples:
         print(sample.model_dump_json())
-    journal.close()
-    folder.close()
 
 
 if __name__ == "__main__":

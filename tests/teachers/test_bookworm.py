@@ -41,7 +41,7 @@ def test_what_takes_more_than_reading_is_refused() -> None:
     with pytest.raises(ValueError, match="cannot rewrite a text as 'poem'"):
         said("transform", skill=skill, transformation=skill.transformation("poem"), text=TEXT)
     with pytest.raises(ValueError, match="cannot do this task"):
-        respond(TEXT, "What is the meaning of the ferry?")
+        respond(TEXT, "Say what the ferry feels.")
 
 
 def test_a_gap_is_filled_from_the_text_or_not_at_all() -> None:
@@ -60,18 +60,20 @@ def test_a_gap_takes_a_word_the_text_has_once() -> None:
 
 
 def test_each_goal_is_reached_by_an_edit() -> None:
-    """The sentence goes, or another word takes the place of the answer, or an option is added."""
+    """The sentence goes, or a word used in the same way takes the place of the answer, or an option
+    is added."""
+    text = f"{TEXT} The pilots sleep until seven."
     ask = "Which word fills the gap in this sentence of the text?"
-    task = f"{ask}\n\nIt carries ____ and letters.\n\nA) Bergen\nB) passengers"
+    task = f"{ask}\n\nIt carries ____ and letters.\n\nA) pilots\nB) passengers"
     goals = "unanswerable: x\nanswer_changes: y\nmore_complex: z"
-    ways = {one["goal"]: one["change"] for one in suggest(TEXT, task, goals)}
+    ways = {one["goal"]: one["change"] for one in suggest(text, task, goals)}
     assert set(ways) == {"unanswerable", "answer_changes", "more_complex"}
-    draft = json.dumps({"instruction": task, "options": ["Bergen", "passengers"]})
-    without, _ = edit(TEXT, draft, ways["unanswerable"])
-    changed, _ = edit(TEXT, draft, ways["answer_changes"])
+    draft = json.dumps({"instruction": task, "options": ["pilots", "passengers"]})
+    without, _ = edit(text, draft, ways["unanswerable"])
+    changed, _ = edit(text, draft, ways["answer_changes"])
     assert filled(without, "It carries ____ and letters.") == ""
-    assert filled(changed, "It carries ____ and letters.") == "Bergen"
-    assert len(edit(TEXT, draft, ways["more_complex"])[1]["options"]) == 3
+    assert filled(changed, "It carries ____ and letters.") == "pilots"
+    assert len(edit(text, draft, ways["more_complex"])[1]["options"]) == 3
 
 
 def test_doctests_are_read_without_the_docstring_that_tells() -> None:

@@ -182,3 +182,25 @@ async def test_an_endpoint_that_stays_away_ends_the_run_with_one_error(journal: 
     lost = [outcome for outcome in outcomes if isinstance(outcome, EndpointError)]
     assert lost
     assert "finished calls are kept" in lost[0].cure
+
+
+async def test_only_samples_that_are_missing_are_asked_for(journal: Journal) -> None:
+    """One sample of five asked before is not paid again, nor is its answer another now."""
+    async with ScriptedServer(reply=lambda messages, body: ["a", "b", "c"][: body.get("n", 1)]) as server:
+        endpoint = HttpEndpoint(server.base_url)
+        player = model(endpoint, journal)
+        (before,) = await player.ask(ASK, first=2)
+        after = await player.ask(ASK, n=5)
+        replayed = await player.ask(ASK, n=5)
+        await endpoint.aclose()
+    assert [entry.samples for entry in server.log.entries] == [1, 2, 2]
+    assert after[2].text == before.text
+    assert [r.text for r in replayed] == [r.text for r in after]
+    assert journal.tokens()[1] == sum(reply.completion_tokens for reply in after)
+
+
+async def test_a_key_that_no_header_can_hold_is_said_at_once() -> None:
+    """A line break in the variable would otherwise be a request of its own."""
+    with pytest.raises(EndpointError, match="no header may hold") as caught:
+        HttpEndpoint("http://127.0.0.1:9/v1", api_key="secret\n")
+    assert "secret" not in str(caught.value)

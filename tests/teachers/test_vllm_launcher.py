@@ -19,7 +19,7 @@ import pytest
 
 from synth.config.flowfile import ServerOptions
 from synth.errors import ServerError
-from synth.teachers import vllm, vllm_control
+from synth.teachers import server_log, vllm, vllm_control
 from synth.teachers.models import resolve
 from synth.teachers.vllm import VllmServer
 from synth.teachers.vllm_args import arguments, build_of, environment
@@ -107,7 +107,32 @@ async def test_a_server_that_dies_at_start_says_its_first_error(tmp_path: Path) 
     assert "died (exit 3): torch.OutOfMemoryError: tried to allocate 9 GiB" in caught.value.what
     assert "See root cause above" in caught.value.what
     assert str(server.log) in caught.value.cure
+    assert "lower server.gpu_memory_utilization" in caught.value.cure
     assert all(gone(pid) for pid in pids(server.log))
+
+
+@pytest.mark.parametrize(
+    ("line", "cure"),
+    [
+        (
+            "Free memory on device cuda:0 (1.2/139 GiB) on startup is less than desired GPU memory",
+            "nvidia-smi",
+        ),
+        ("ValueError: No available memory for the cache blocks. Try increasing", "server.max_model_len"),
+        (
+            "  Value error, User-specified max_model_len (9000) is greater than the derived max_model_len",
+            "what the model was made for",
+        ),
+        ("ValueError: Model architectures ['Odd'] are not supported for now.", "newer"),
+        ("ValueError: something nobody foresaw", ""),
+    ],
+)
+def test_usual_faults_have_a_cure(tmp_path: Path, line: str, cure: str) -> None:
+    """What the server's log says in its own words becomes what to change in the flow file."""
+    log = tmp_path / "server.log"
+    log.write_text(f"earlier start: CUDA out of memory\n{line}\n")
+    found = server_log.cure_of(log, len("earlier start: CUDA out of memory\n"))
+    assert cure in found and bool(found) == bool(cure)
 
 
 async def test_a_server_that_never_answers_is_given_up(tmp_path: Path) -> None:
