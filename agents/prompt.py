@@ -38,8 +38,7 @@ class Prompt:
             )
         try:
             self._sections: list[tuple[str, Template | str]] = [
-                (role, _compiled(text.strip()))
-                for role, text in zip(parts[1::2], parts[2::2], strict=True)
+                (role, _compiled(text.strip())) for role, text in zip(parts[1::2], parts[2::2], strict=True)
             ]
         except TemplateError as error:
             raise SynthError(

@@ -1,7 +1,7 @@
 """All quick benchmarks, one table. Each also runs alone: `python -m benchmarks.three_calls`.
 
-`benchmarks.kill` (fifty kills), `benchmarks.memory 1000000 simulated` and
-`benchmarks.prefix_cache` (a real vLLM) take longer and run alone only.
+`benchmarks.kill` (fifty kills), `benchmarks.memory 1000000 simulated`,
+`benchmarks.prefix_cache` (a real vLLM) and `benchmarks.view 100000` take longer and run alone only.
 """
 
 from __future__ import annotations

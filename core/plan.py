@@ -116,6 +116,8 @@ class Plan(Part):
     train_tokens: float
     seconds_least: float | None
     seconds_most: float | None
+    train_seconds: float | None = None
+    """Of all trainings, by how fast alike ones went here; None where none did."""
     money: float | None
     hints: list[str] = Field(default_factory=list)
     """What published experience would do otherwise."""
@@ -142,12 +144,19 @@ def mean_prompt(rendered: Sequence[Sequence[Message]]) -> int:
 
 
 def estimate(
-    survey: Survey, stages: Sequence[StagePlan], measured: Sequence[CallTotals], tariff: Tariff, probe: int
+    survey: Survey,
+    stages: Sequence[StagePlan],
+    measured: Sequence[CallTotals],
+    tariff: Tariff,
+    probe: int,
+    pace: float | None = None,
 ) -> Plan:
-    """Put numbers to a flow's plan; `measured` are the sums of calls made so far, by stage."""
+    """Put numbers to a flow's plan; `measured` are the sums of calls made so far, by stage, and
+    `pace` tokens a second of trainings like this one's."""
     flow = survey.flow
     rows = [_stage(stage, flow, measured, tariff, probe) for stage in stages]
     agents = [(row.rounds, agent) for row in rows for agent in row.agents]
+    learnt = sum(row.rounds * row.train_tokens for row in rows)
     return Plan(
         flow=flow.flow,
         rounds=flow.rounds,
@@ -157,7 +166,8 @@ def estimate(
         stages=rows,
         calls=sum(times * agent.calls for times, agent in agents),
         tokens=sum(times * (agent.prompt_tokens + agent.completion_tokens) for times, agent in agents),
-        train_tokens=sum(row.rounds * row.train_tokens for row in rows),
+        train_tokens=learnt,
+        train_seconds=learnt / pace if pace else None,
         seconds_least=_sum((row.rounds, row.seconds_least) for row in rows if row.agents),
         seconds_most=_sum((row.rounds, row.seconds_most) for row in rows if row.agents),
         money=_sum((row.rounds, row.money or 0.0) for row in rows) if tariff.prices.known else None,

@@ -30,6 +30,7 @@ from synth.records import Seed
 from synth.rounds.prepare import prepare_folders
 from synth.rounds.split import split_hint
 from synth.runs.cost import Tariff, gpus_held
+from synth.runs.pace import training_pace
 from synth.runs.runfiles import read_journal
 from synth.teachers.team import Team
 
@@ -108,7 +109,9 @@ async def plan_run(loaded: Loaded, folder: RunFolder, probe: int, progress: Prog
         finally:
             journal.close()
     survey = Survey(loaded.flow, loaded.params, sources, session.found, loaded.path)
-    plan = estimate(survey, _whole_round(flow.plan(survey), survey), calls, tariff, probe)
+    student = loaded.flow.models.get("student")
+    pace = training_pace(folder.path.parent, student.title, loaded.flow.train) if student else None
+    plan = estimate(survey, _whole_round(flow.plan(survey), survey), calls, tariff, probe, pace)
     hint = split_hint(loaded.flow, loaded.params.examples)
     return plan.model_copy(update={"hints": [hint] if hint else []})
 

@@ -36,7 +36,8 @@ def with_author(rows: Dataset, job: TrainJob, start: Any) -> Dataset:
         picked = logits.log_softmax(-1).gather(1, ids[0, 1:, None])[:, 0].cpu()
         return {AUTHOR: (picked * torch.tensor(row["completion_mask"][1:])).tolist()}
 
-    made = rows.map(look)
+    # Named, or all weights would be hashed for a name.
+    made = rows.map(look, new_fingerprint=f"author-{job.fingerprint()}")
     start.train()
     return made
 
@@ -47,7 +48,7 @@ def _other(folder: Path, job: TrainJob) -> PreTrainedModel:
     own, other = (AutoTokenizer.from_pretrained(place).get_vocab() for place in (job.model, folder))
     if own != other:
         raise TrainError(
-            f"train.pear.author: {folder} has other tokens than the student, so its probabilities say nothing",
+            f"train.pear.author: {folder} has other tokens than the student; its probabilities say nothing",
             "name a model of the student's family, or leave it out",
         )
     return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, use_safetensors=True)

@@ -16,7 +16,7 @@ from trl import GRPOConfig, GRPOTrainer
 from synth.errors import DataError
 from synth.students.job import TrainJob
 from synth.students.reward import Reward
-from synth.students.tokens import ROW
+from synth.students.tokens import ROW, Taken, shared_start
 from synth.students.traced import Traced
 from synth.students.weights import load_model, new_adapter
 
@@ -49,8 +49,8 @@ def reward_config(job: TrainJob, settings: dict[str, Any]) -> GRPOConfig:
     )
 
 
-def fitting(rows: Dataset, tokenizer: PreTrainedTokenizerBase, job: TrainJob) -> tuple[Dataset, int]:
-    """Rows whose prompt leaves room for an attempt within `max_length`, and how many were left out.
+def fitting(rows: Dataset, tokenizer: PreTrainedTokenizerBase, job: TrainJob) -> Taken:
+    """Rows whose prompt leaves room for an attempt within `max_length`.
 
     A demonstration gets its ids beside it, as `demonstration`; it may be no longer than an attempt.
     Raises `DataError` if no row fits.
@@ -69,11 +69,11 @@ def fitting(rows: Dataset, tokenizer: PreTrainedTokenizerBase, job: TrainJob) ->
                 row["prompt"] + row["completion"], tokenize=False, **job.template_options
             )
             ids = tokenizer(whole, add_special_tokens=False)["input_ids"]
-            made["demonstration"] = ids[len(prompt) :]
+            made["demonstration"] = ids[shared_start(prompt, ids) :]
         return made
 
     made = rows.map(look, with_indices=True)
-    lengths = made["length"]
+    lengths = list(made["length"])
     shown = map(len, made["demonstration"]) if "demonstration" in made.column_names else [0] * len(made)
     kept = [
         at
@@ -82,12 +82,13 @@ def fitting(rows: Dataset, tokenizer: PreTrainedTokenizerBase, job: TrainJob) ->
     ]
     if not kept:
         raise DataError(
-            f"no row leaves room for {longest} tokens of an attempt within {job.train.max_length}; the shortest "
-            f"prompt has {min(lengths)}",
+            f"no row leaves room for {longest} tokens of an attempt within {job.train.max_length}; "
+            f"the shortest prompt has {min(lengths)}",
             "raise train.max_length or lower train.grpo.max_tokens",
         )
     unneeded = [name for name in ("length", "completion", "unfinished") if name in made.column_names]
-    return made.select(kept).remove_columns(unneeded), len(rows) - len(kept)
+    longest = max(lengths[at] for at in kept) + job.train.grpo.max_tokens
+    return Taken(made.select(kept).remove_columns(unneeded), len(rows) - len(kept), longest)
 
 
 class RewardTrainer(Traced, GRPOTrainer):  # type: ignore[misc]  # trl is not typed

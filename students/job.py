@@ -18,8 +18,9 @@ __all__ = ["Job", "TrainJob", "TrainResult", "decisive", "digest", "weights_dige
 ASIDE: dict[str, Any] = {name: True for name in ("data", "output", "work", "adapter", "name", "launch")}
 ASIDE["train"] = {"threads", "save_steps", "recipe", "launch", "trackers"}
 """What of a job has no part in the weights, or has it by its content."""
-SINCE = ("kto", "orpo", "simpo", "asft", "pear", "grpo", "prefix_rft", "hpt") + (
-    ("final_rate", "optimizer", "betas", "loss_on", "verifier")
+SINCE = (
+    *("kto", "orpo", "simpo", "asft", "pear", "grpo", "prefix_rft", "hpt"),
+    *("final_rate", "optimizer", "betas", "loss_on", "verifier", "trainer"),
 )
 """Settings that came later: at their defaults they leave a fingerprint as it was before them."""
 

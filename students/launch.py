@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from synth.config.flowfile import Scratch
+from synth.config.locate import made_importable
 from synth.errors import TrainError
 from synth.students.job import Job, TrainJob, TrainResult, write_file
 from synth.students.log import LogTail
@@ -149,9 +150,13 @@ async def _start(command: list[str], printed: Path) -> asyncio.subprocess.Proces
         if os.getppid() != parent:
             os._exit(1)
 
+    # The user's own modules are found there as they are here.
+    paths = [*filter(None, [os.environ.get("PYTHONPATH")]), *made_importable()]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)} if paths else None
     with printed.open("wb") as output:
         return await asyncio.create_subprocess_exec(
             *command,
+            env=env,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -21,13 +21,17 @@ from synth.config.objectives import NEEDS
 from synth.errors import TrainError
 from synth.students.job import TrainJob
 
-__all__ = ["Need", "check_memory", "estimate", "free_ram"]
+__all__ = ["GIB", "Need", "check_memory", "estimate", "free_ram"]
 
 GIB = 1 << 30
 LEARNT = {"adamw": 16.0, "rmsprop": 12.0, "paged-adamw-8bit": 10.0}
 """Bytes of a trained parameter: fp32 weight and gradient, and the optimiser's averages."""
 WHOLE_LOGITS = {"asft": 6, "orpo": 3, "simpo": 3}
 """Objectives that hold logits of every token, and how many times over in fp32; others take them in pieces."""
+
+
+SURE = 0.5
+"""Share of the activations that is held against what is free: a rule of thumb must not refuse what fits."""
 
 
 @dataclass(frozen=True)
@@ -45,16 +49,16 @@ class Need:
 def check_memory(job: TrainJob, longest: int, batch: int, free: int, gpu: bool) -> Need:
     """The estimate for micro-batches of `batch` rows of up to `longest` tokens.
 
-    Raises `TrainError` where it is more than `free` bytes, with what would fit.
+    Raises `TrainError` where it is surely more than `free` bytes, with what would fit.
     """
     need = estimate(job, longest, batch, gpu)
-    if need.total <= free:
+    if need.weights + SURE * need.activations <= free:
         return need
     where = "the GPU" if gpu else "this machine"
     raise TrainError(
-        f"training {job.model.name} needs about {need.total / GIB:.1f} GiB: {need.weights / GIB:.1f} for weights, "
-        f"gradients and the optimiser, {need.activations / GIB:.1f} for {batch} rows of up to {longest} tokens; "
-        f"{where} has {free / GIB:.1f} GiB free",
+        f"training {job.model.name} needs about {need.total / GIB:.1f} GiB: {need.weights / GIB:.1f} for the "
+        f"weights, their gradients and the optimiser, {need.activations / GIB:.1f} for {batch} rows of up to "
+        f"{longest} tokens; {where} has {free / GIB:.1f} GiB free",
         _cure(job, need, longest, batch, free, gpu),
     )
 
@@ -65,6 +69,7 @@ def estimate(job: TrainJob, longest: int, batch: int, gpu: bool) -> Need:
     shapes = dict(_shapes(job.model))
     params = sum(math.prod(shape) for shape in shapes.values())
     config = json.loads((job.model / "config.json").read_bytes())
+    config = config.get("text_config", config)
     layers, hidden, vocabulary = (
         int(config[name]) for name in ("num_hidden_layers", "hidden_size", "vocab_size")
     )
@@ -106,8 +111,8 @@ def _cure(job: TrainJob, need: Need, longest: int, batch: int, free: int, gpu: b
         from synth.config import Lora
 
         small = job.model_copy(update={"train": job.train.model_copy(update={"lora": Lora()})})
-        fits_lora = estimate(small, longest, batch, gpu)
-        return f"write train.lora: {{r: 16}}, which needs about {fits_lora.total / GIB:.1f} GiB, or take a smaller model"
+        less = estimate(small, longest, batch, gpu).total / GIB
+        return f"write train.lora: {{r: 16}}, which needs about {less:.1f} GiB, or take a smaller model"
     if gpu and not job.train.lora.bits:
         return "write train.lora.bits: 4, or take a smaller model"
     return "take a smaller model, or free memory"

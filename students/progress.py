@@ -49,7 +49,7 @@ FIGURES: dict[Objective, dict[str, str]] = {
 WINDOW = 10
 """Steps whose mean is looked at for whether a training goes astray; one step is a small sample."""
 TIMES, NATS = 2.0, 1.0
-"""A loss diverges where the last steps' mean is more than so many times the first steps', and so much more."""
+"""A loss diverges where the last steps' mean is so many times the first steps', and so much more than it."""
 NAMED = 20
 """Rows a message names at most."""
 
@@ -110,7 +110,8 @@ class Progress(TrainerCallback):  # type: ignore[misc]  # transformers is not ty
         if self.writes:
             self.log.add(
                 step=state.global_step,
-                tokens=int(logs["num_tokens"]),
+                # TRL's trainers count them; of others transformers does, if asked to.
+                tokens=int(logs.get("num_tokens", state.num_input_tokens_seen)),
                 steps=state.max_steps,
                 epoch=round(logs["epoch"], 4),
                 **{name: logs[name] for name in COMMON},
@@ -153,8 +154,8 @@ class Progress(TrainerCallback):  # type: ignore[misc]  # transformers is not ty
             f"training step {state.global_step} of {state.max_steps}: the loss has risen from {first:.3g} to "
             f"{now:.3g} (means of {WINDOW} steps); the worst of these steps had {max(losses):.3g}"
             f"{self._rows(self.seen[worst])}",
-            f"lower train.learning_rate (now {self.job.train.learning_rate:g}) or raise train.warmup_ratio; look "
-            "at those rows",
+            f"lower train.learning_rate (now {self.job.train.learning_rate:g}) or raise train.warmup_ratio; "
+            "look at those rows",
         )
 
     def _both_fall(self) -> str:

@@ -104,7 +104,7 @@ class TokenTrainer(PlainTrainer):
 
 
 class AnchoredTrainer(TokenTrainer):
-    """ASFT. Holds the logits of all learnt tokens at once, twice: lower `batch_size` for a large vocabulary."""
+    """ASFT. Holds the logits of all learnt tokens at once, twice: a large vocabulary wants a small batch."""
 
     settings: Asft
     reference: PreTrainedModel | None = None

@@ -15,7 +15,7 @@ from typing import Any
 from synth.errors import TrainError
 from synth.students.job import weights_digest, write_file
 from synth.students.process import run
-from synth.students.souping import Part, SoupJob, SoupResult
+from synth.students.souping import Part, SoupJob, SoupResult, Tried
 
 State = dict[str, Any]
 
@@ -32,7 +32,8 @@ def main(job: SoupJob) -> None:
     from synth.students.restore import restored
 
     model = mean_of(job.parts)
-    layers, front = None, []
+    layers: tuple[int, int] | None = None
+    front: list[Tried] = []
     if job.restore is not None:
         layers, front = restored(model, job.restore, job.parts[0].model)
     model.to(AutoConfig.from_pretrained(job.parts[0].model).dtype or torch.float32)

@@ -23,7 +23,7 @@ class Part(BaseModel):
 
 
 class Restore(BaseModel):
-    """Selective Layer Restoration (arXiv 2602.06665): layers of the model before its post-training, put back."""
+    """Selective Layer Restoration (arXiv 2602.06665): layers from before the post-training."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from datasets import Dataset
 from jinja2 import TemplateError
@@ -14,7 +14,7 @@ from synth.errors import DataError, TrainError
 from synth.students.examples import UNFINISHED
 from synth.students.losses.response_only import response_alone
 
-__all__ = ["ROW", "tokenised"]
+__all__ = ["ROW", "Taken", "shared_start", "tokenised"]
 
 ROW = "row"
 """Column with a row's number in its file, from 0, so that a message can name it."""
@@ -22,10 +22,16 @@ ROW = "row"
 Options = dict[str, Any]
 
 
-def tokenised(
-    rows: Dataset, tokenizer: PreTrainedTokenizerBase, train: Train, options: Options
-) -> tuple[Dataset, int]:
-    """The rows as token ids (`prompt_ids`, `chosen_ids`, ...), and how many were left out for their length.
+class Taken(NamedTuple):
+    """Rows that fit, how many were left out for their length, and the longest of them in tokens."""
+
+    rows: Dataset
+    left_out: int
+    longest: int
+
+
+def tokenised(rows: Dataset, tokenizer: PreTrainedTokenizerBase, train: Train, options: Options) -> Taken:
+    """The rows as token ids (`prompt_ids`, `chosen_ids`, ...).
 
     A row fits if the prompt with any one of its answers has at most `max_length` tokens as the
     chat template puts it. An unfinished answer gets no end. Raises `DataError` if no row fits,
@@ -48,21 +54,21 @@ def tokenised(
             f"putting the rows into the model's chat template: {error}",
             "see which roles the template takes, and in which order",
         ) from error
-    lengths = made["length"]
+    lengths = list(made["length"])
     fitting = [index for index, length in enumerate(lengths) if length <= train.max_length]
     if not fitting:
         raise DataError(
-            f"all {len(rows)} rows are longer than {train.max_length} tokens; the shortest has {min(lengths)}",
+            f"all {len(rows)} rows exceed {train.max_length} tokens; the shortest has {min(lengths)}",
             "raise train.max_length",
         )
-    return made.remove_columns("length").select(fitting), len(rows) - len(fitting)
+    longest = max(lengths[index] for index in fitting)
+    return Taken(made.remove_columns("length").select(fitting), len(rows) - len(fitting), longest)
 
 
 def _check_template(tokenizer: PreTrainedTokenizerBase) -> None:
     if not tokenizer.chat_template:
         raise TrainError(
-            f"the tokenizer of {tokenizer.name_or_path} has no chat template, so nothing says where an answer "
-            "begins",
+            f"the tokenizer of {tokenizer.name_or_path} has no chat template to say where an answer begins",
             "take an instruction-tuned model, or put a chat_template into its tokenizer_config.json",
         )
 
@@ -94,7 +100,7 @@ def _sides(row: dict[str, Any], tokenizer: PreTrainedTokenizerBase, options: Opt
         if side in ("completion", "chosen", "rejected")
     }
     # Where a template puts an answered prompt otherwise, the answers begin where the texts part.
-    start = min(_shared(prompt, text) for text in whole.values())
+    start = min(shared_start(prompt, text) for text in whole.values())
     return {"prompt_ids": prompt[:start], **{f"{side}_ids": text[start:] for side, text in whole.items()}}
 
 
@@ -115,11 +121,11 @@ def _turns(
         after = _ids(tokenizer, messages[: at + 1], options)
         if ids[: len(after)] != after:
             raise TrainError(
-                "train.loss_on: assistant: the model's chat template changes earlier turns when more follow, so "
+                "train.loss_on: assistant: the model's chat template changes earlier turns when more follow; "
                 f"turn {at + 1} of a conversation is nowhere in the whole",
                 "write loss_on: answer, or give the model a template that leaves turns as they are",
             )
-        start = _shared(before, after)
+        start = shared_start(before, after)
         mask[start : len(after)] = [1] * (len(after) - start)
     return ids, mask
 
@@ -129,7 +135,7 @@ def _ids(tokenizer: PreTrainedTokenizerBase, messages: list[Any], options: Optio
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
-def _shared(one: Sequence[int], other: Sequence[int]) -> int:
+def shared_start(one: Sequence[int], other: Sequence[int]) -> int:
     """How many tokens two texts have in common from their beginning."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))

@@ -8,26 +8,29 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from typing import cast
 
 import datasets
 import torch
 from accelerate import PartialState
-from datasets import Dataset
 from peft import PeftModel
 from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase, PrinterCallback, Trainer
 from transformers.utils import logging
 
 from synth.config.objectives import NEEDS
+from synth.errors import TrainError
+from synth.reference import referred
 from synth.students.card import write_card
 from synth.students.checkpoints import clear_others, last_complete, step_of
 from synth.students.examples import COLUMNS, load_examples
 from synth.students.job import TrainJob, TrainResult, weights_digest, write_file
-from synth.students.memory import check_memory, free_ram
+from synth.students.memory import GIB, check_memory, free_ram
 from synth.students.progress import Progress
 from synth.students.settings import trl_settings
-from synth.students.tokens import tokenised
+from synth.students.tokens import Taken, tokenised
 
 __all__ = ["train"]
 
@@ -53,14 +56,15 @@ def train(job: TrainJob) -> TrainResult | None:
         checkpoint = last_complete(job.checkpoints)
     settings = trl_settings(job, state.num_processes)
     tokenizer = AutoTokenizer.from_pretrained(job.model)
-    rows, left_out = _rows(job, tokenizer)
+    rows, left_out, longest = _taken(job, tokenizer)
     if state.num_processes == 1:
-        _fits(job, rows, settings["per_device_train_batch_size"])
-    objective = job.train.objective
-    module = import_module(f"synth.students.{MODULES.get(objective, objective)}")
-    trainer = module.make_trainer(job, rows, tokenizer, settings)
+        _fits(job, longest, settings["per_device_train_batch_size"])
+    trainer = _maker(job)(job, rows, tokenizer, settings)
     progress = Progress(
-        job, step_of(checkpoint) if checkpoint else 0, state.is_main_process, lambda: trainer.step_rows
+        job,
+        step_of(checkpoint) if checkpoint else 0,
+        state.is_main_process,
+        lambda: getattr(trainer, "step_rows", []),
     )
     trainer.add_callback(progress)
     trainer.remove_callback(PrinterCallback)
@@ -68,8 +72,17 @@ def train(job: TrainJob) -> TrainResult | None:
     return _publish(job, trainer, progress, len(rows), left_out)
 
 
-def _rows(job: TrainJob, tokenizer: PreTrainedTokenizerBase) -> tuple[Dataset, int]:
-    """What is trained on, in the form the objective's trainer wants, and how many rows were too long."""
+def _maker(job: TrainJob) -> Callable[..., Trainer]:
+    """The function that makes the trainer: the user's, or the objective's. Raises `TrainError`."""
+    objective = job.train.objective
+    if job.train.trainer is not None:
+        return cast("Callable[..., Trainer]", referred(job.train.trainer, "trainer", TrainError))
+    module = import_module(f"synth.students.{MODULES.get(objective, objective)}")
+    return cast("Callable[..., Trainer]", module.make_trainer)
+
+
+def _taken(job: TrainJob, tokenizer: PreTrainedTokenizerBase) -> Taken:
+    """What is trained on, in the form the objective's trainer wants."""
     needs = NEEDS[job.train.objective]
     found = load_examples(job.data, COLUMNS[needs])
     if needs in ("truths", "demonstrations"):
@@ -79,23 +92,12 @@ def _rows(job: TrainJob, tokenizer: PreTrainedTokenizerBase) -> tuple[Dataset, i
     return tokenised(found, tokenizer, job.train, job.template_options)
 
 
-def _fits(job: TrainJob, rows: Dataset, batch: int) -> None:
+def _fits(job: TrainJob, longest: int, batch: int) -> None:
     """Raises `TrainError` where the memory will not do."""
-    longest = job.train.max_length
-    sides = [name for name in rows.column_names if name.endswith("_ids") and name != "prompt_ids"]
-    if sides:
-        prompts = rows["prompt_ids"] if "prompt_ids" in rows.column_names else [[]] * len(rows)
-        longest = max(
-            len(prompt) + len(side)
-            for name in sides
-            for prompt, side in zip(prompts, rows[name], strict=True)
-        )
     gpu = torch.cuda.is_available()
     free = torch.cuda.mem_get_info()[0] if gpu else free_ram()
     need = check_memory(job, longest, batch, free, gpu)
-    print(
-        f"memory: about {need.total / (1 << 30):.2f} GiB needed, {free / (1 << 30):.2f} GiB free", flush=True
-    )
+    print(f"memory: about {need.total / GIB:.2f} GiB needed, {free / GIB:.2f} GiB free", flush=True)
 
 
 def _publish(

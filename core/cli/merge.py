@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 @click.command("merge")
 @click.argument("students", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the model to make.")
-@click.option("--round", "rounds", multiple=True, type=click.IntRange(min=1), help="Of runs: only this round's.")
+@click.option(
+    "--round", "rounds", multiple=True, type=click.IntRange(min=1), help="Of runs: only this round's."
+)
 @click.option("--greedy", is_flag=True, help="Take a student in only where held-out items say it helps.")
 @click.option("--flow", type=click.Path(path_type=Path), help="Flow file with those items, for --greedy.")
 @click.option("--on", "source", default="data.valid", show_default=True, help="Their data source.")

@@ -61,7 +61,14 @@ def _total(plan: Plan) -> str:
         parts.append(f"{_time(plan.seconds_least, plan.seconds_most)} of calls")
     if plan.money is not None:
         parts.append(money(plan.money, plan.currency))
-    return f"{rounds}: {', '.join(parts)}; then {compact(plan.train_tokens)} tokens of training"
+    trained = f"{compact(plan.train_tokens)} tokens of training, {_trained(plan)}"
+    return f"{rounds}: {', '.join(parts)}; then {trained}"
+
+
+def _trained(plan: Plan) -> str:
+    if plan.train_seconds is None:
+        return "for how long is not known: no training with these settings is among the runs here"
+    return f"{duration(plan.train_seconds)} at the pace of those with these settings among the runs here"
 
 
 def _trust(plan: Plan) -> str:

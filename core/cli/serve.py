@@ -45,4 +45,6 @@ async def _serve(model: str, port: int, number: int | None, name: str | None) ->
 def _example(base_url: str, name: str) -> str:
     """A call to copy."""
     body = {"model": name, "messages": [{"role": "user", "content": "What is 2 + 2?"}], "max_tokens": 64}
-    return f"curl {base_url}/chat/completions -H 'Content-Type: application/json' \\\n  -d '{json.dumps(body)}'"
+    return (
+        f"curl {base_url}/chat/completions -H 'Content-Type: application/json' \\\n  -d '{json.dumps(body)}'"
+    )

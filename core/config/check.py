@@ -66,20 +66,25 @@ def check_files(
             message = f"there is no configuration of accelerate '{train.launch}'"
             cure = suggestion(train.launch, built_in("accelerate"), "built in") or "name a YAML file"
             problems.append(loaded.problem(f"{place}.launch", message, cure))
-    if ":" in loaded.flow.evaluate.verifier:
+    for place, reference in _functions(loaded.flow):
         make_importable(loaded.path, base)
-        fault = _of_program(loaded.flow.evaluate.verifier)
+        fault = _of_program(reference)
         if fault is not None:
-            problems.append(loaded.problem("evaluate.verifier", *fault))
-    if loaded.flow.warm_start is not None:
-        make_importable(loaded.path, base)
-        fault = _of_program(loaded.flow.warm_start.program)
-        if fault is not None:
-            problems.append(loaded.problem("warm_start.program", *fault))
-        dialogue = loaded.flow.warm_start.dialogue
-        if dialogue is not None and (fault := _of_program(dialogue)):
-            problems.append(loaded.problem("warm_start.dialogue", *fault))
+            problems.append(loaded.problem(place, *fault))
     return problems
+
+
+def _functions(flow: FlowFile) -> Iterator[tuple[str, str]]:
+    """Dotted key and name of every function of the user's, those in the place of models excepted."""
+    if ":" in flow.evaluate.verifier:
+        yield "evaluate.verifier", flow.evaluate.verifier
+    for place, train in _trainings(flow):
+        if train.trainer is not None:
+            yield f"{place}.trainer", train.trainer
+    if flow.warm_start is not None:
+        yield "warm_start.program", flow.warm_start.program
+        if flow.warm_start.dialogue is not None:
+            yield "warm_start.dialogue", flow.warm_start.dialogue
 
 
 def _trainings(flow: FlowFile) -> Iterator[tuple[str, Train]]:

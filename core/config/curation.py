@@ -94,7 +94,7 @@ class LanguageRule(Strict):
 
 
 class Private(Strict):
-    """What is done with what should be in no training set. `mask` puts `[EMAIL]` and the like in its place."""
+    """What is done with what should be in no training set. `mask` puts `[EMAIL]` or the like there."""
 
     api_key: Action = "drop"
     """Keys and tokens of known services, and private keys."""
@@ -132,7 +132,7 @@ class Balance(Strict):
     """A cap on how many examples of one kind are kept."""
 
     by: str = "family"
-    """`family`, `skill`, `meta.NAME`, or the name of a verdict: with a judge `task`, `difficulty`, `quality`."""
+    """`family`, `skill`, `meta.NAME`, or a verdict, such as a judge's `task`, `difficulty` or `quality`."""
     most: int = Field(gt=0)
     """Examples of each kind, a learner each; which of more are kept is drawn by the run's seed."""
 
@@ -145,7 +145,7 @@ class Curate(Strict):
     near: NearRule | None = NearRule()
     """Drop what nearly does; `null` turns it off."""
     decontaminate: tuple[str, ...] = ()
-    """Further test sets, beside the file's own held-out sources: names under `data`, paths, `hub:owner/name`."""
+    """Further test sets beside the file's own held-out sources: names under `data`, paths, `hub:` ids."""
     overlap: OverlapRule | None = OverlapRule()
     """How a held-out question is found inside other text; `null` finds it only as a whole."""
     format: bool = True

@@ -59,7 +59,7 @@ class FlowFile(Strict):
     models: dict[str, ModelSpec]
     """Role -> who plays it. `student` is required where the flow trains one."""
     data: dict[str, DataSource] = Field(default_factory=dict)
-    """Name -> questions or conversations. `test` decides whether a new student stays; nothing is trained on it."""
+    """Name -> questions or conversations. `test` decides about a new student; nothing is trained on it."""
     with_: dict[str, Any] = Field(default_factory=dict, alias="with")
     """The flow's own parameters."""
     warm_start: WarmStart | None = None

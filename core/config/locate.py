@@ -7,7 +7,9 @@ from pathlib import Path
 
 from synth.config.suggest import nearest
 
-__all__ = ["locate", "make_importable", "nearest_to"]
+__all__ = ["locate", "made_importable", "make_importable", "nearest_to"]
+
+_ADDED: list[str] = []
 
 
 def locate(path: str | Path, flow_file: Path, base: Path | None = None) -> Path | None:
@@ -41,3 +43,9 @@ def make_importable(flow_file: Path, base: Path | None = None) -> None:
     for folder in (base or Path(), flow_file.parent):
         if str(folder.resolve()) not in sys.path:
             sys.path.append(str(folder.resolve()))
+            _ADDED.append(str(folder.resolve()))
+
+
+def made_importable() -> tuple[str, ...]:
+    """The folders so added, for processes that import the same modules."""
+    return tuple(_ADDED)

@@ -165,6 +165,7 @@ class Grpo(Strict):
     max_tokens: int = Field(default=256, gt=0)
     """Longest answer."""
     temperature: float = Field(default=1.0, gt=0)
+    """Of the attempts."""
     beta: float = Field(default=0.0, ge=0)
     """Weight of the KL divergence from the start of the training; 0 needs no reference."""
     epsilon: float = Field(default=0.2, gt=0)
@@ -193,7 +194,7 @@ class PrefixRft(Strict):
 
 
 class Hpt(Strict):
-    """Hybrid post-training (arXiv 2509.04419): a demonstration where no attempt succeeds; see `train.grpo`."""
+    """Hybrid post-training (arXiv 2509.04419): demonstrations where no attempt succeeds; see `train.grpo`."""
 
     gate: int = Field(default=0, ge=0)
     """Most successes among a prompt's attempts at which the demonstration takes their place."""

@@ -40,7 +40,7 @@ class DataSource(Strict):
     answer_after: str | None = None
     """Take only what follows the last occurrence of this mark in the answer (GSM8K: `####`)."""
     kind: Literal["number", "word", "list", "choice", "math", "text"] = "text"
-    """What an answer looks like; task families know their own."""
+    """What an answer looks like; task families know their own, and a row may say it as `answer_kind`."""
     licence: str = ""
     """Licence of the data, carried by every record made from it."""
 

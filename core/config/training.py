@@ -42,17 +42,28 @@ class Train(Strict):
     recipe: str | None = None
     """Settings of a paper, by name, or a YAML file of your own; what is written beside it goes first."""
     objective: Objective = "sft"
+    """What is minimised, on which kind of data."""
+    trainer: str | None = None
+    """`module:function` of your own that makes the trainer, in the place of the objective's: called with the
+    job, the rows, the tokenizer and the settings for TRL, it returns a `transformers.Trainer`."""
     dpo: Dpo = Dpo()
-    """Only for `objective: dpo`, as each of the following is for its own."""
+    """Only for `objective: dpo`."""
     kto: Kto = Kto()
+    """Only for `objective: kto`."""
     orpo: Orpo = Orpo()
+    """Only for `objective: orpo`."""
     simpo: Simpo = Simpo()
+    """Only for `objective: simpo`."""
     asft: Asft = Asft()
+    """Only for `objective: asft`."""
     pear: Pear = Pear()
+    """Only for `objective: pear`."""
     grpo: Grpo = Grpo()
-    """Also for `prefix-rft` and `hpt`, which make their attempts by it."""
+    """For `objective: grpo`, and for `prefix-rft` and `hpt`, which make their attempts by it."""
     prefix_rft: PrefixRft = PrefixRft()
+    """Only for `objective: prefix-rft`."""
     hpt: Hpt = Hpt()
+    """Only for `objective: hpt`."""
     lora: Lora | None = Lora()
     """`null` trains all weights."""
     learning_rate: float = Field(default=1e-4, gt=0)
@@ -94,6 +105,10 @@ class Train(Strict):
             raise ValueError(f"'{self.objective}' learns whole answers; write 'loss_on: answer'")
         if self.loss_on == "assistant" and self.objective == "response-only":
             raise ValueError("'response-only' leaves the prompt out; write 'loss_on: answer'")
+        if NEEDS[self.objective] == "demonstrations" and self.grpo.loss != "dr_grpo":
+            raise ValueError(f"'{self.objective}' goes by Dr.GRPO; write 'loss: dr_grpo' under grpo")
+        if NEEDS[self.objective] == "demonstrations" and (self.grpo.beta or self.grpo.vllm):
+            raise ValueError(f"'{self.objective}' has neither; write 'beta: 0' and 'vllm: false' under grpo")
         answers, group = self.batch_size * self.gradient_accumulation, self.grpo.generations
         if NEEDS[self.objective] in ("truths", "demonstrations") and answers % group:
             raise ValueError(

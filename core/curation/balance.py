@@ -1,4 +1,4 @@
-"""No kind of example more often than wanted: samples by tag, capped (as TuluTalk's mix is, arXiv 2506.06522)."""
+"""No kind of example more often than wanted: a cap by tag (as in TuluTalk's mix, arXiv 2506.06522)."""
 
 from __future__ import annotations
 

@@ -63,7 +63,9 @@ def read_gold(path: Path) -> list[Gold]:
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
-        raise DataError(f"the gold set {path} cannot be read: {error.strerror}", "name another file") from error
+        raise DataError(
+            f"the gold set {path} cannot be read: {error.strerror}", "name another file"
+        ) from error
     found = []
     for number, line in enumerate(lines, 1):
         if not line.strip():
@@ -77,7 +79,9 @@ def read_gold(path: Path) -> list[Gold]:
                 'write lines such as {"prompt": "...", "answer": "...", "good": true}',
             ) from error
     if len({gold.good for gold in found}) < 2:
-        raise DataError(f"the gold set {path} has not both good and poor answers", "add some of the other kind")
+        raise DataError(
+            f"the gold set {path} has not both good and poor answers", "add some of the other kind"
+        )
     return found
 
 
@@ -102,7 +106,9 @@ def calibrated(
     rules: JudgeRules, model: str, scored: Sequence[tuple[Gold, int]], choices: Sequence[tuple[str, str]]
 ) -> Calibration:
     """What the judge's scores, and its choices (`good` or `poor`) in the two orders, come to."""
-    agreement = kappa([g.good for g, _ in scored], [s >= rules.min_score for _, s in scored]) if scored else 0.0
+    agreement = (
+        kappa([g.good for g, _ in scored], [s >= rules.min_score for _, s in scored]) if scored else 0.0
+    )
     turned = [one != other for one, other in choices]
     flips = sum(turned) / len(turned) if turned else None
     enough = len(scored) >= FEWEST and agreement >= rules.min_agreement
@@ -149,7 +155,10 @@ def _in_words(figures: Mapping[str, Any], rules: JudgeRules) -> str:
     said = f"agrees with {figures['items']} gold labels at kappa {figures['agreement']:.2f}"
     if figures["flips"] is not None:
         said += f", turns with the order in {figures['flips']:.0%} of {figures['pairs']} pairs"
-    for name, unit in (("length_bias", "correlation with length"), ("self_preference", "points for its own model")):
+    for name, unit in (
+        ("length_bias", "correlation with length"),
+        ("self_preference", "points for its own model"),
+    ):
         if figures[name] is not None:
             said += f", {unit} {figures[name]:+.2f}"
     if not figures["filters"]:

@@ -29,7 +29,9 @@ def malformed(delimiters: Sequence[str]) -> Check:
         if open_fence(answer) and not sample.meta.get("unfinished"):
             return Fault("unclosed", "a block of code has no end")
         if leaks(answer, text_of(sample.prompt), delimiters, TOKENS):
-            return Fault("leaked", "the answer shows tokens of a chat template, or marks of the flow's prompts")
+            return Fault(
+                "leaked", "the answer shows tokens of a chat template, or marks of the flow's prompts"
+            )
         return sample
 
     return check

@@ -58,7 +58,9 @@ def incompatible(licences: Mapping[str, int]) -> list[str]:
     bound = list(dict.fromkeys(map(_family, [*shared, *sharing_closed])))
     found = [f"{name} allows no derived works" for name, kind in kinds.items() if kind == "no-derivatives"]
     if shared and closed:
-        found.append(f"{shared[0]} wants the whole under its terms, and {closed[0]} forbids commercial use of it")
+        found.append(
+            f"{shared[0]} wants the whole under its terms, and {closed[0]} forbids commercial use of it"
+        )
     elif len(bound) > 1:
         found.append(f"{' and '.join(bound)} each want the whole under their own terms")
     return found

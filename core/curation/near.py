@@ -27,7 +27,7 @@ BANDS = 8
 DEPTH = 4
 """Rows of each of the two signatures in a band."""
 _WORD = re.compile(r"\w+")
-_NUMBER = re.compile(r"[\d+*/×÷=<>^%]+")
+_NUMBER = re.compile(r"[\d+*/\xd7\xf7=<>^%]+")
 _MINUS = re.compile(r"-(?<![^\W\d]-)(?![^\W\d])")
 """Not within a word. The literal comes first, or the search is ten times as slow."""
 
@@ -59,7 +59,9 @@ class NearDuplicates:
         signature = signed(prompt, answer, salt=f"{sample.learner}/{'/'.join(parts)}")
         alike = self._like(signature)
         if alike is not None:
-            return Fault("near-duplicate", f"about {alike:.0%} of its five-word runs were in an earlier sample")
+            return Fault(
+                "near-duplicate", f"about {alike:.0%} of its five-word runs were in an earlier sample"
+            )
         for band in signature.bands:
             self._first.setdefault(band, len(self._seen))
         self._seen.append((signature.prompt, signature.answer))
@@ -79,7 +81,9 @@ class NearDuplicates:
 def signed(prompt: str, answer: str, salt: str = "") -> Signature:
     """The signature of a prompt and an answer. `salt` and their numbers keep bands apart."""
     first, second = _sketch(prompt), _sketch(answer)
-    apart = hash((salt, *(hash(tuple(sums.findall(text))) for sums in (_NUMBER, _MINUS) for text in (prompt, answer))))
+    apart = hash(
+        (salt, *(hash(tuple(sums.findall(text))) for sums in (_NUMBER, _MINUS) for text in (prompt, answer)))
+    )
     bands = (
         hash((apart, at, *first[at : at + DEPTH], *second[at : at + DEPTH]))
         for at in range(0, BANDS * DEPTH, DEPTH)

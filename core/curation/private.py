@@ -37,7 +37,9 @@ KEY = re.compile(
     r"|-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----(?:.*?-----END (?:[A-Z]+ )*PRIVATE KEY-----)?",
     re.S,
 )
-CARD = re.compile(r"(?<![\d.-])(?:\d{4}([ -])\d{4}\1\d{4}\1\d{4}|3[47]\d\d([ -])\d{6}\2\d{5}|\d{15,16})(?![\d.-]*\d)")
+CARD = re.compile(
+    r"(?<![\d.-])(?:\d{4}([ -])\d{4}\1\d{4}\1\d{4}|3[47]\d\d([ -])\d{6}\2\d{5}|\d{15,16})(?![\d.-]*\d)"
+)
 ISSUERS = re.compile(r"4\d{15}|5[1-5]\d{14}|2[2-7]\d{14}|3[47]\d{13}|6(?:011|5\d\d)\d{12}")
 CARD_WORDS = re.compile(r"\b(?:cards?|visa|mastercard|amex|american express|credit|debit)\b", re.I)
 """What must stand in a text for a number without groups to be a card: one in ten passes the check digit."""
@@ -49,7 +51,9 @@ PHONE = re.compile(
     r"(?<![\w.+])(?:\+\d{1,3}(?:[ .-]?\(?\d{1,4}\)?){2,5}|(?:\(\d{3}\) ?|\d{3}[.-])\d{3}[.-]\d{4})(?![\w-])"
 )
 FICTIONAL = re.compile(r"555\D?01\d\d$")
-IP = re.compile(r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|(?:[0-9a-fA-F]{1,4}:){3,7}:?[0-9a-fA-F:]{1,29})(?![\w.:]*\w)")
+IP = re.compile(
+    r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|(?:[0-9a-fA-F]{1,4}:){3,7}:?[0-9a-fA-F:]{1,29})(?![\w.:]*\w)"
+)
 
 
 class Found(NamedTuple):
@@ -92,11 +96,16 @@ def _masked(sample: Sample, kinds: Iterable[Kind], seen: set[Kind]) -> Sample:
     """The sample without what is private, made from the sample it was; `seen` takes the kinds."""
 
     def cleaned(messages: list[Message] | None) -> list[Message] | None:
-        return messages and [{**message, "content": _mask(message["content"], kinds, seen)} for message in messages]
+        return messages and [
+            {**message, "content": _mask(message["content"], kinds, seen)} for message in messages
+        ]
 
     names = ("prompt", "completion", "chosen", "rejected")
     texts = {name: cleaned(getattr(sample, name)) for name in names}
-    meta = {key: _mask(value, kinds, seen) if isinstance(value, str) else value for key, value in sample.meta.items()}
+    meta = {
+        key: _mask(value, kinds, seen) if isinstance(value, str) else value
+        for key, value in sample.meta.items()
+    }
     lineage = sample.lineage.model_copy(update={"parents": (*sample.lineage.parents, sample.id)})
     identity = content_id([messages for messages in texts.values() if messages is not None])
     return sample.model_copy(update={**texts, "id": identity, "meta": meta, "lineage": lineage})

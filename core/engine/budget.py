@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from synth.config import FlowFile
 from synth.errors import BudgetExceeded
-from synth.figures import count, duration, money
+from synth.figures import compact, count, duration, money
 from synth.journal import Journal
 from synth.runs.cost import Tariff, gpus_held
 
@@ -16,6 +16,8 @@ __all__ = ["BudgetMeter", "WorkClock"]
 
 NOTE_EVERY = 5.0
 """Seconds between notes of the time worked: what a kill may lose of it."""
+LOOK_EVERY = 1.0
+"""Seconds between looks at the cost for those who watch."""
 
 
 class WorkClock:
@@ -88,6 +90,8 @@ class BudgetMeter:
         self._money = 0.0
         self._at_begin = (0.0, 0.0)
         self._finished = self._in_flight = 0
+        self._limited = self.limits.tokens is not None or self.limits.money is not None
+        self._said, self._said_at = "", -LOOK_EVERY
         journal.set_meta("gpus", str(self._tariff.gpus))
 
     def begin(self) -> None:
@@ -120,10 +124,23 @@ class BudgetMeter:
                 f"raise budget.{key} and run the same command: it goes on from here, and pays nothing twice",
             )
 
+    def so_far(self) -> str:
+        """What the run has cost until about a second ago, in words: tokens, and money if they have prices."""
+        now = self._clock.seconds
+        if now - self._said_at >= LOOK_EVERY:
+            self._said_at = now
+            self._look()
+            self._said = f"{compact(self._tokens)} tokens"
+            if self._tariff.prices.known:
+                self._said += f" and {money(self._spent_money(), self._currency)}"
+        return self._said
+
     def _update(self) -> None:
-        """Add the calls paid since the last look."""
-        if self.limits.tokens is None and self.limits.money is None:
-            return
+        """Add the calls paid since the last look, where a limit depends on them."""
+        if self._limited:
+            self._look()
+
+    def _look(self) -> None:
         self._last, fresh = self._journal.tokens_since(self._last)
         for role, model, prompt, completion in fresh:
             self._tokens += prompt + completion

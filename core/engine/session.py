@@ -163,6 +163,7 @@ class Session:
                 nonlocal seen
                 self.meter.finished()
                 made = self._tokens_made()
+                bar.cost = self.meter.so_far()
                 bar.advance(1, tokens=made - seen)
                 seen = made
                 for rejection in result.rejections:

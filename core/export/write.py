@@ -116,7 +116,7 @@ def _refuse_conflicts(run: Path, licences: Counter[str]) -> None:
     if found:
         raise DataError(
             f"the data of {run} mix licences whose terms cannot all be met: {'; '.join(found)}",
-            "leave a source out, or name its true licence: under data; --mixed-licences exports them all the same",
+            "leave a source out, or state its licence: under data; --mixed-licences exports them anyway",
         )
 
 

@@ -45,7 +45,9 @@ async def who_is(model: str, number: int | None) -> Examinee:
         number = champion_round(run)
     who = await examinee(model, number, None, None)
     if who.spec.kind != "local":
-        raise ModelError(f"{model} is no model with weights of its own", "name a run, an alias, a hub id or a folder")
+        raise ModelError(
+            f"{model} is no model with weights of its own", "name a run, an alias, a hub id or a folder"
+        )
     return who
 
 
@@ -84,8 +86,9 @@ async def served(who: Examinee, port: int, name: str | None, progress: Progress)
                 await server.load_adapter(called, who.adapter)
             yield Served(server, called, who.title)
         except ServerError as error:
-            taken = f"port {port} is in use" in error.what
-            raise ServerError(error.what, "name another --port") if taken else error
+            if f"port {port} is in use" not in error.what:
+                raise
+            raise ServerError(error.what, "name another --port") from error
         finally:
             await server.stop()
 

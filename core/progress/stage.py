@@ -23,7 +23,7 @@ class Stage:
 
     `advance` is called from one thread, once an item; displays read from another.
     `done` starts with what an earlier process finished, which no speed counts. `total` and
-    `in_flight` may be set at any time.
+    `in_flight` and `cost` may be set at any time.
     """
 
     def __init__(
@@ -45,6 +45,8 @@ class Stage:
         self.tokens = 0
         self.in_flight = 0
         self.text = ""
+        self.cost = ""
+        """What the whole run has cost so far, in words."""
         self.dropped: dict[str, int] = {}
         self.status: Literal["running", "done", "failed", "stopped"] = "running"
         self.log = log
@@ -90,12 +92,13 @@ class Stage:
         return ((self.done - done) / span, (self.tokens - tokens) / span) if span > 0 else (0.0, 0.0)
 
     def facts(self) -> list[str]:
-        """Speed, time left and calls in flight, as far as there is something to say."""
+        """Speed, time left, calls in flight and cost, as far as there is something to say."""
         items, tokens = self.speed()
         said = [f"{compact(items)}/s"] if items else []
         said += [f"{compact(tokens)} tokens/s"] if tokens else []
         said += [f"{duration((self.total - self.done) / items)} left"] if items and self.total else []
         said += [f"{count(self.in_flight)} in flight"] if self.in_flight else []
+        said += [f"{self.cost} so far"] if self.cost else []
         return said
 
     def counted(self) -> str:

@@ -61,6 +61,7 @@ def environment(*more: Path) -> Environment:
     )
     made.filters |= {name: getattr(figures, name) for name in figures.__all__}
     made.filters["wrap"] = _wrap
+    made.globals["charts"] = charts
     return made
 
 
@@ -71,7 +72,6 @@ def contents(run: RunSummary, settings: str) -> dict[str, Any]:
         "settings": settings,
         "told": _told(run),
         "at": _at(run),
-        "charts": charts,
         "levels": _levels(run),
         "coverage": {r.number: read_coverage(run.folder / "rounds" / str(r.number)) for r in run.rounds},
         "trees": {r.number: some_trees(run.folder / "rounds" / str(r.number)) for r in run.rounds},

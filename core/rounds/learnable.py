@@ -68,10 +68,10 @@ def check_samples(samples: Iterable[Sample], role: str, train: Train, flow: str)
             )
         if needs in ("truths", "demonstrations") and "truth" not in sample.meta:
             raise DataError(
-                f"training the {role}: '{train.objective}' is rewarded for what is right, and nothing is known "
-                f"to be right for the sample {sample.id}: {sample.prompt[-1]['content'][:60]!r}",
-                "take questions with answers or constraints under data, or put the Question into the sample's "
-                "meta['truth']",
+                f"training the {role}: '{train.objective}' learns by what is right, and that is not known of "
+                f"the sample {sample.id}: {sample.prompt[-1]['content'][:60]!r}",
+                "take questions with answers or constraints under data, or put a Question into the "
+                "sample's meta['truth'], as JSON",
             )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from synth.config import Train
 from synth.config.recipes import launch_file
@@ -12,7 +14,8 @@ from synth.curation import rows_file
 from synth.engine.folder import lesson_folders
 from synth.engine.replay import take_over, untrained
 from synth.engine.session import Session
-from synth.errors import RunError, TrainError
+from synth.errors import BudgetExceeded, RunError, SynthError
+from synth.progress import Stage
 from synth.rounds.apart import check_apart
 from synth.runs.recording import Recording
 from synth.students.job import TrainJob, TrainResult
@@ -110,11 +113,25 @@ async def _train(session: Session, team: Team, role: str, champion: Champion) ->
     session.begin(work)
     with session.progress.stage(session.round, work, None) as bar:
         try:
-            result = await train(job, lambda line: bar.loss(line))
-        except TrainError:
-            session.journal.set_stage(session.round, work, "failed", {})
+            result = await train(job, _follow(session, bar, settings.save_steps))
+        except SynthError as error:
+            status = "stopped" if isinstance(error, BudgetExceeded) else "failed"
+            session.clock.leave()
+            session.journal.set_stage(session.round, work, status, {"error": error.what})
             raise
     if result.stopped:
         session.progress.log(f"training of the {role} ended at step {result.steps}: {result.stopped}")
     session.finish(work, json.loads(result.model_dump_json()))
     return result
+
+
+def _follow(session: Session, bar: Stage, save_steps: int) -> Callable[[dict[str, Any]], None]:
+    """Shows each step of a training, and ends it where a budget is reached: with the first step
+    after a checkpoint, which is whole by then, so that it goes on from there."""
+
+    def step(line: dict[str, Any]) -> None:
+        bar.loss(line)
+        if line["step"] > save_steps and line["step"] % save_steps == 1 % save_steps:
+            session.check_budget()
+
+    return step

@@ -145,9 +145,7 @@ def _seed(sample: Sample) -> Seed:
     return Seed.of(request=request, better=text_of(sample.chosen), worse=text_of(sample.rejected))
 
 
-def _judged(
-    sample: Sample, said: dict[str, Any], rules: JudgeRules, found: Calibration
-) -> Sample | Fault:
+def _judged(sample: Sample, said: dict[str, Any], rules: JudgeRules, found: Calibration) -> Sample | Fault:
     """The sample with the judge's verdicts, or why it is dropped. A pair goes where the judge prefers its
     rejected answer in both orders."""
     if "choices" in said:

@@ -6,6 +6,8 @@ import shutil
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
+from pydantic import Field
+
 from synth.errors import RunError
 from synth.students.job import TrainJob
 from synth.students.launch import soup
@@ -22,7 +24,7 @@ class Kept(SoupResult):
 
     parts: tuple[str, ...] = ()
     """Titles of the students in it."""
-    scores: dict[str, float] = {}
+    scores: dict[str, float] = Field(default_factory=dict)
     """Title -> how good that student is alone, then the soups that were tried, by their parts."""
 
 

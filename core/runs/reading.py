@@ -64,7 +64,7 @@ def _page(name: str, kinds: dict[str, list[Sample]], each: int) -> str:
 def _told(number: int, sample: Sample) -> str:
     kind = sample.skills[0].split("/")[-1] if sample.skills else sample.family
     goal = sample.meta.get("refinement")
-    facts = [f"from {sample.meta['source']}"] if sample.meta.get("source") else []
+    facts = [f"from {str(sample.meta['source']).removeprefix('../')}"] if sample.meta.get("source") else []
     facts += [f"refined: {goal}"] if goal else []
     parts = [f"## {number}. {kind.replace('_', ' ')}", *([", ".join(facts)] if facts else [])]
     parts += [_turn(message) for message in sample.prompt]

@@ -76,7 +76,8 @@ class Desk:
     def _lease(self) -> tuple[Shard, Lease] | None:
         """The first shard that nobody works on, from a place in the list that is this worker's own."""
         finished = set(self._place.finished())
-        open_ = [title for title in self._place.shards() if title not in finished and title not in self._mine]
+        latest = {title.rpartition(".")[0]: title for title in self._place.shards()}
+        open_ = [title for title in latest.values() if title not in finished and title not in self._mine]
         leases: dict[str, list[str]] = {}
         for name in self._place.leases():
             leases.setdefault(name.rpartition(".")[0], []).append(name)

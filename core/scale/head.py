@@ -123,8 +123,8 @@ class Head:
                     await self._wind_up(place, merger, take)
             finally:
                 merger.close()
-        if finished:  # all of it is in the run's journal now
-            await asyncio.to_thread(self.store.delete, place.folder)
+        if finished:
+            await self._clear(place)
         return counts
 
     # -- a stage ---------------------------------------------------------------------------------
@@ -150,8 +150,9 @@ class Head:
             left = tuple((at, seed) for at, seed in piece.seeds if seed.id not in done)
             counts.resumed += len(piece.seeds) - len(left)
             attempt = latest.get(piece.name, -1)
-            if attempt >= 0 and not merger.finished(f"{piece.name}.{attempt}"):
-                open_.append(f"{piece.name}.{attempt}")
+            title = f"{piece.name}.{attempt}"
+            if attempt >= 0 and not merger.finished(title) and not merger.faulty(title):
+                open_.append(title)
             elif left:
                 shard = Shard(
                     piece.name, attempt + 1, tuple(at for at, _ in left), tuple(seed for _, seed in left)
@@ -200,6 +201,15 @@ class Head:
             if not merger.finished(title):
                 merged = await asyncio.to_thread(merger.merge, title, title in finished)
                 take.take(merged.payloads, merged.tokens)
+
+    async def _clear(self, place: StagePlace) -> None:
+        """Take a stage's shards away: all of it is in the run's journal. What a worker that has not heard
+        yet writes meanwhile may stay; it says nothing that anyone would believe."""
+        for _ in range(3):
+            with contextlib.suppress(RunError):
+                await asyncio.to_thread(self.store.delete, place.folder)
+                return
+            await asyncio.sleep(0.2)
 
     def _held(self, place: StagePlace) -> bool:
         """Whether any worker still holds a shard."""

@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import orjson
+
+from synth.engine.tolerance import FAULTS
 from synth.errors import RunError
 from synth.journal import Journal
 from synth.runs.runfiles import open_readonly
@@ -53,6 +56,10 @@ class Merger:
         """Whether a shard was merged to its end."""
         return bool(self._marks(title).get("end"))
 
+    def faulty(self, title: str) -> bool:
+        """Whether a shard that is not merged to its end gave results with faults, which are made anew."""
+        return bool(self._marks(title).get("faults"))
+
     def merge(self, title: str, end: bool = False) -> Merged:
         """Take over what is new of a shard, by name and attempt; `end` says that its worker is done with it.
 
@@ -67,6 +74,8 @@ class Merger:
                 self._from_file(shard, title, end, merged)
             else:
                 self._from_segments(shard, int(title.rpartition(".")[2]), merged)
+            if any(map(_has_faults, merged.payloads)):
+                connection.execute(_MARK, (self._source(title), "faults", 1))
             if end:
                 self._check(title)
                 connection.execute(_MARK, (self._source(title), "end", 1))
@@ -134,6 +143,10 @@ class Merger:
 
     def _source(self, name: str) -> str:
         return f"{self._stage}/{name}"
+
+
+def _has_faults(payload: bytes) -> bool:
+    return any(said["reason"] in FAULTS for said in orjson.loads(payload)["rejections"])
 
 
 def merge_rest(journal: Path, store: Store) -> None:

@@ -30,6 +30,7 @@ class Store:
         self.local: Path | None = None
         if "://" not in self.url or self.url.startswith("file://"):
             self.local = Path(self.url.removeprefix("file://")).absolute()
+            self.url = str(self.local)
             return
         try:
             import fsspec

@@ -71,8 +71,8 @@ class _Worker:
         self.notice = Notice()
 
     async def serve(self) -> None:
-        """Work on one stage after the other. The first look and the setup happen once."""
-        await self._look()
+        """Work on one stage after the other."""
+        await self._look(first=True)
         watching = asyncio.create_task(self._watch())
         try:
             while not self.notice.over:
@@ -90,14 +90,15 @@ class _Worker:
             await asyncio.sleep(LOOK)
             await self._look()
 
-    async def _look(self) -> None:
+    async def _look(self, first: bool = False) -> None:
         """Read what the head says. Raises `RunError` if it has been silent for too long."""
         began = time.monotonic()
-        while (notice := await asyncio.to_thread(read, self.store, "notice.json", Notice)) is None:
+        while (notice := await asyncio.to_thread(read, self.store, "notice.json", Notice)) is None or (
+            first and notice.over  # of an earlier start: its next one may be about to begin
+        ):
             if time.monotonic() - began > SILENCE:
-                raise RunError(f"there is no run in {self.store.url}", "start `synth run` with this --store")
+                raise RunError(f"no run is under way in {self.store.url}", "start its `synth run`")
             await asyncio.sleep(LOOK)
-        assert isinstance(notice, Notice)
         if time.time() - notice.at > SILENCE and not notice.over:
             raise RunError(
                 f"the head of the run in {self.store.url} has been silent for {SILENCE:.0f} s",

@@ -138,9 +138,13 @@ class _App:
         (DNS rebinding) is told nothing. Nothing can be changed, so only reading is allowed."""
         response: web.StreamResponse
         if request.host.rpartition(":")[0] not in HOSTS and request.host not in HOSTS:
-            response = web.Response(text="This server answers under 127.0.0.1 and localhost alone.", status=403)
+            response = web.Response(
+                text="This server answers under 127.0.0.1 and localhost alone.", status=403
+            )
         elif request.method not in ("GET", "HEAD"):
-            response = web.Response(text="This server can only be read.", status=405, headers={"Allow": "GET"})
+            response = web.Response(
+                text="This server can only be read.", status=405, headers={"Allow": "GET"}
+            )
         else:
             try:
                 response = await handler(request)

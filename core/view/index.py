@@ -95,7 +95,11 @@ class Index:
     def _same_run(self, db: sqlite3.Connection) -> None:
         """Forget everything if the run was begun afresh, or the index is another version's."""
         with self.journal() as journal:
-            row = journal.execute("SELECT value FROM meta WHERE key = 'created'").fetchone() if journal else None
+            row = (
+                journal.execute("SELECT value FROM meta WHERE key = 'created'").fetchone()
+                if journal
+                else None
+            )
         identity = f"{VERSION} {row[0] if row else ''}"
         known = db.execute("SELECT value FROM facts WHERE key = 'run'").fetchone()
         if known is None or known[0] != identity:
@@ -138,9 +142,7 @@ class Index:
         db.execute("REPLACE INTO sources VALUES(?, ?, ?)", (source, mark, end))
         return True
 
-    def _entries(
-        self, number: int, kind: str, lines: list[bytes], place: int
-    ) -> Iterator[tuple[Entry, int]]:
+    def _entries(self, number: int, kind: str, lines: list[bytes], place: int) -> Iterator[tuple[Entry, int]]:
         """The records of these lines with the places they begin at; a line that holds none is passed over."""
         records = []
         for line in lines:
@@ -210,7 +212,9 @@ class Index:
         known = db.execute("SELECT mark, done FROM sources WHERE name = 'journal'").fetchone()
         if known is None:
             return "", 0
-        row = journal.execute("SELECT stage || ' ' || seed FROM results WHERE rowid = ?", (known[1],)).fetchone()
+        row = journal.execute(
+            "SELECT stage || ' ' || seed FROM results WHERE rowid = ?", (known[1],)
+        ).fetchone()
         if row is None or row[0] != known[0]:
             _forget(db, "source LIKE 'journal/%'")
             return "", 0

@@ -89,17 +89,22 @@ def find(db: sqlite3.Connection, filters: Filters, after: int = 0, before: int =
         cut, order, edge = "records.id < ?", "DESC", [after]
     else:
         cut, order, edge = "1", "DESC", []
-    query = f"SELECT {COLUMNS} FROM {tables} WHERE {conditions} AND {cut} ORDER BY {_key(filters)} {order} LIMIT ?"
-    rows = [Row(*row) for row in db.execute(query, (*values, *edge, PAGE + 1))]
-    more, rows = len(rows) > PAGE, rows[:PAGE]
+    # Words that many records have are looked up but once: what is counted gives the first page, too.
+    counted = COUNTED + 1 if filters.q else -1
+    first = not (before or after) and filters.q != ""
+    ordered = f"ORDER BY {_key(filters)} {order} LIMIT ?"
+    query = f"SELECT {COLUMNS} FROM {tables} WHERE {conditions} AND {cut} {ordered}"
+    found = db.execute(query, (*values, *edge, counted if first else PAGE + 1)).fetchall()
+    total = len(found)
+    if not first:
+        counting = f"SELECT COUNT(*) FROM (SELECT 1 FROM {tables} WHERE {conditions} LIMIT ?)"
+        total = db.execute(counting, (*values, counted)).fetchone()[0]
+    rows, more = [Row(*row) for row in found[:PAGE]], len(found) > PAGE
     if before:
         rows.reverse()
-    most = COUNTED + 1 if filters.q else -1
-    counting = f"SELECT COUNT(*) FROM (SELECT 1 FROM {tables} WHERE {conditions} LIMIT ?)"
-    total = db.execute(counting, (*values, most)).fetchone()[0]
     return Page(
         rows=rows,
-        total=None if total == most else total,
+        total=None if total == counted else total,
         newer=more if before else bool(after),
         older=bool(before) or more,
     )

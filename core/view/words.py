@@ -53,8 +53,8 @@ def _pattern(sought: Sequence[str]) -> re.Pattern[str] | None:
 
 
 def _mark(text: str, pattern: re.Pattern[str]) -> Markup:
-    shown, last = Markup(""), 0
+    shown, last = "", 0
     for found in pattern.finditer(text):
-        shown += escape(text[last : found.start()]) + Markup("<mark>{}</mark>").format(found[0])
+        shown += f"{escape(text[last : found.start()])}<mark>{escape(found[0])}</mark>"
         last = found.end()
-    return shown + escape(text[last:])
+    return Markup(shown + str(escape(text[last:])))

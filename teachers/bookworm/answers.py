@@ -10,7 +10,7 @@ from typing import Any
 
 from synth.teachers.bookworm import order, pages, puzzles, questions, shots, tables, verses
 from synth.teachers.bookworm.reading import examples, names, numbers, parsed, sentences
-from synth.teachers.bookworm.tasks import first_function
+from synth.teachers.bookworm.tasks import NUMBER, first_function
 
 __all__ = ["filled", "respond"]
 
@@ -152,7 +152,7 @@ WAYS: tuple[tuple[str, Callable[[str, str], Said]], ...] = (
     ("Write these sentences as a bulleted list", _after_colon(_listed)),
     (
         "Put square brackets around every number",
-        _after_colon(lambda s: re.sub(r"\d[\d,.]*(?<=\d)", r"[\g<0>]", s)),
+        _after_colon(lambda s: NUMBER.sub(r"[\g<0>]", s)),
     ),
     ("Hide every digit", _after_colon(lambda s: re.sub(r"\d", "#", s))),
     ("Copy out every sentence of the text that has", _sentences),

@@ -31,12 +31,12 @@ def described(code: str) -> list[Said]:
 
 def _api(node: ast.FunctionDef | ast.AsyncFunctionDef, code: str) -> Said | None:
     said = " ".join((ast.get_docstring(node) or "").split("\n\n")[0].split(">>>")[0].split())
-    about = re.split(r"(?<=[.!?])\s", said)[0].strip(" .")
+    about = re.split(r"(?<=[.!?:])\s", said)[0].replace("`", "").strip(" .:")
     every = [one for one in (*node.args.posonlyargs, *node.args.args) if one.arg not in ("self", "cls")]
     least = len(every) - len(node.args.defaults)
     kinds = {one.arg: KINDS.get(ast.unparse(one.annotation) if one.annotation else "") for one in every}
     taken = [one for place, one in enumerate(every) if kinds[one.arg] or place < least]
-    if not 12 <= len(about) <= 140 or not re.fullmatch(r"[A-Z][^:`\"]+", about) or not taken:
+    if not 12 <= len(about) <= 140 or not re.fullmatch(r"[A-Z][^:\"]+", about) or not taken:
         return None
     if not all(kinds[one.arg] for one in taken):
         return None

@@ -139,8 +139,8 @@ def _liars(text: str, task: str) -> Said:
     liars = ways[0]
     verb = "lies" if len(liars) == 1 else "lie"
     honest = [name for name, _ in re.findall(r'(\w+) says: "(.+?)\."', task) if name not in liars]
-    others = f" and {' and '.join(honest)} {'does' if len(honest) == 1 else 'do'} not" if honest else ""
-    why = f"Only if {' and '.join(liars)} {verb}{others} does everything that is said fit."
+    others = f", and {' and '.join(honest)} {'does' if len(honest) == 1 else 'do'} not" if honest else ""
+    why = f"Everything that is said fits only if {' and '.join(liars)} {verb}{others}."
     return {"reason": why, "answer": ", ".join(liars)}
 
 

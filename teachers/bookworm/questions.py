@@ -16,7 +16,7 @@ _DEFINES = re.compile(
 _VAGUE = re.compile(
     r"\b(this|that|it|its|these|those|they|he|she|we|you|i|there|here|what|which|all|only|one|first|last|"
     r"next|other|same|following|below|above|result|reason|problem|goal|idea|key|point|rest|my|his|her|their|"
-    r"if|when|where|for|to|in|on|as|by|with|and|or|but|at|from|not|no|how|why|while|since|because|whereas)\b",
+    r"if|when|where|for|to|in|on|as|by|with|and|or|but|at|from|not|no|how|why|while|since|because|whereas|so|such)\b",
     re.IGNORECASE,
 )
 _LOCAL = re.compile(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 __all__ = [
     "Example",
     "alike",
+    "clear_cut",
     "ending",
     "examples",
     "gaps",
@@ -113,10 +114,19 @@ def numbers(text: str) -> list[str]:
     return list(dict.fromkeys(re.findall(r"(?<![\w.,])\d[\d,]*(?:\.\d+)?(?![\w,]*\w)", text)))
 
 
+def clear_cut(text: str) -> bool:
+    """Whether nearly all lines are of one kind: of a table, of a list, or of neither."""
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    bars = sum(line.strip().startswith("|") for line in lines)
+    items = sum(bool(re.match(r"\s*([-*+]|\d+[.)])\s", line)) for line in lines)
+    most = max(bars, items, len(lines) - bars - items)
+    return bool(lines) and most >= 0.75 * len(lines) and "```" not in text
+
+
 def table(text: str) -> list[str]:
-    """The lines of the first Markdown table."""
-    found = re.search(r"(?:^\|.*\|[ ]*$\n?){3,}", text, re.MULTILINE)
-    return found[0].strip().splitlines() if found else []
+    """The lines of the first Markdown table: a header, a rule, and rows."""
+    found = re.search(r"^.*\|.*\n\|?[ :|-]*-[ :|-]*\|[ :|-]*\n(?:\|.*(?:\n|\Z))+", text, re.MULTILINE)
+    return [line.strip() for line in found[0].strip().splitlines()] if found else []
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,5 @@ _PAIRS = (
     "builds constructs, build construct, built constructed, explains describes, explain describe, "
     "therefore hence, however nevertheless, about concerning, currently presently"
 )
-SYNONYMS: dict[str, str] = dict(
-    pair.split()
-    for pair in (part.strip() for part in _PAIRS.split(","))  # type: ignore[misc]
-)
+SYNONYMS: dict[str, str] = dict(pair.split() for pair in (part.strip() for part in _PAIRS.split(",")))
 """Word -> another for it."""

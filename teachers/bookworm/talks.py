@@ -30,7 +30,11 @@ BACK: dict[str, Callable[[str], str]] = {
     "Actually no. Which is the longest word of my sentence?": lambda s: max(re.findall(r"\w+", s), key=len),
 }
 """A user's turn -> what it makes of the sentence the conversation began with."""
-ENDS = ("How many words are left?", "Write those words one to a line, as a list.")
+ENDS = (
+    "How many words are left?",
+    "Write those words one to a line, as a list.",
+    "Join the words with hyphens instead of blanks.",
+)
 
 
 def _opening(text: str, rng: random.Random, count: int) -> list[str]:
@@ -44,8 +48,7 @@ def writing_together(text: str) -> list[Said]:
     found = []
     for opening in _opening(text, rng, 2):
         between = rng.sample([turn for turn in CHANGES if turn not in ENDS], rng.randint(1, 2))
-        turns = [opening, *between, rng.choice([*ENDS, "Join the words with hyphens instead of blanks."])]
-        turns = list(dict.fromkeys(turns))
+        turns = [opening, *between, rng.choice(ENDS)]
         found.append({"instruction": "changing a sentence step by step", "turns": turns})
     return found
 

@@ -11,6 +11,7 @@ from typing import Any
 from synth.teachers.bookworm.reading import (
     Example,
     alike,
+    clear_cut,
     examples,
     gaps,
     names,
@@ -21,9 +22,11 @@ from synth.teachers.bookworm.reading import (
 )
 from synth.teachers.bookworm.synonyms import SYNONYMS
 
-__all__ = ["WRITERS"]
+__all__ = ["NUMBER", "WRITERS", "first_function"]
 
 Drafts = list[dict[str, Any]]
+NUMBER = re.compile(r"(?<![\w.,/-])\d[\d,]*(?:\.\d+)?(?![\w/-]|\.\d)")
+"""A number that stands by itself."""
 
 
 def fill_in(text: str) -> Drafts:
@@ -61,7 +64,8 @@ def spans(text: str) -> Drafts:
         found.append(
             {"instruction": "Copy out everything the text sets in backticks, once each, one to a line."}
         )
-    if 2 <= len(numbers(text)) <= 10:
+    # A version, an address or a name with digits would leave it open what a number is.
+    if 2 <= len(numbers(text)) <= 10 and not re.search(r"\d", NUMBER.sub("", text)):
         found.append(
             {"instruction": "Copy out every number in the text, each once and in order, one to a line."}
         )
@@ -86,6 +90,8 @@ def first_function(text: str) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
 def label(text: str) -> Drafts:
     """What kind of writing this is, by its form."""
     labels = ["source code", "table", "list", "running text"]
+    if not clear_cut(text):
+        return []
     return [{"instruction": "What is this text in the main? Answer with the label alone.", "labels": labels}]
 
 
@@ -145,7 +151,7 @@ def formatting(text: str) -> Drafts:
 
 def annotation(text: str) -> Drafts:
     """Numbers marked up."""
-    some = [s for s in sentences(text) if re.search(r"\d", s) and "[" not in s]
+    some = [s for s in sentences(text) if NUMBER.search(s) and "[" not in s]
     ask = "Put square brackets around every number in this sentence: {}"
     return [{"instruction": ask.format(sentence)} for sentence in _spread(some)]
 

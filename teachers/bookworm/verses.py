@@ -6,7 +6,7 @@ import random
 import re
 from typing import Any
 
-from synth.teachers.bookworm.reading import nouns, paragraphs
+from synth.teachers.bookworm.reading import nouns, paragraphs, wordlike
 
 __all__ = ["WAYS", "WRITERS"]
 
@@ -24,7 +24,7 @@ def _lines(text: str) -> list[str]:
         for at in range(max(0, len(words) - 6), len(words) - 2)
         if len(words) < 7 or len(words[at]) > 3
     ]
-    plain = [end for end in ends if re.fullmatch(r"[a-zA-Z][\w' -]+", end)]
+    plain = [end for end in ends if re.fullmatch(r"(?!(?:is|are|was|were|than|of)\b)[a-zA-Z][\w' -]+", end)]
     return list(dict.fromkeys(end[0].upper() + end[1:] for end in plain))
 
 
@@ -32,7 +32,8 @@ def poem(text: str) -> list[Said]:
     """A word whose letters begin different lines, with the lines out of order and one too many."""
     lines = _lines(text)
     rng = random.Random(text)
-    fit = [word for word in nouns(text) if 4 <= len(word) <= 7 and len(set(word)) == len(word)]
+    words = dict.fromkeys([*nouns(text), *(word for word in wordlike(text) if word.islower())])
+    fit = [word for word in words if 4 <= len(word) <= 7 and len(set(word)) == len(word)]
     found = []
     for word in rng.sample(fit, len(fit)):
         chosen = _chosen(word, rng.sample(lines, len(lines)))

@@ -65,7 +65,7 @@ def test_arms_of_unequal_size_are_named(tmp_path: Path) -> None:
     assert "z trained on 1,101 tokens, x on 1,000" in compare(runs).warnings[0]
 
 
-def test_runs_of_three_sizes_make_a_forecast(tmp_path: Path, synth: Run) -> None:
+def test_runs_of_three_sizes_make_a_forecast(tmp_path: Path, run: Run) -> None:
     """They differ in nothing but seed, budget and examples; another arm's sizes are no sizes of this one."""
     runs = [
         made(
@@ -83,7 +83,7 @@ def test_runs_of_three_sizes_make_a_forecast(tmp_path: Path, synth: Run) -> None
     assert (found.tokens, found.at) == ([1000, 2000, 4000], 8000)
     assert found.levels == [40 / ITEMS, 55 / ITEMS, 63 / ITEMS]
     assert compare([*runs[:2], other]).forecasts == []
-    code, said, _ = synth("compare", *runs)
+    code, said, _ = run("compare", *runs)
     assert code == 0 and "Forecast from 3 sizes" in " ".join(said.split())
 
 

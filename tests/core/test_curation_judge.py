@@ -28,7 +28,12 @@ from synth.teachers.program import ProgramEndpoint
 
 Program = Callable[[Sequence[Message]], str]
 GOLD = [
-    {"prompt": f"Give number {n}.", "answer": str(n if good else n + 1), "good": good, "by": "m" if n % 2 else "o"}
+    {
+        "prompt": f"Give number {n}.",
+        "answer": str(n if good else n + 1),
+        "good": good,
+        "by": "m" if n % 2 else "o",
+    }
     for n in range(8)
     for good in (True, False)
 ]
@@ -178,7 +183,7 @@ def test_the_gold_set_is_read_with_its_faults(tmp_path: Path) -> None:
     """File and line of what is wrong; one label alone measures nothing."""
     path = tmp_path / "gold.jsonl"
     path.write_text('{"prompt": "a", "answer": "b", "good": true}\n{"prompt": "a"}\n')
-    with pytest.raises(DataError, match="gold.jsonl:2"):
+    with pytest.raises(DataError, match=r"gold\.jsonl:2"):
         read_gold(path)
     path.write_text('{"prompt": "a", "answer": "b", "good": true}\n')
     with pytest.raises(DataError, match="not both good and poor"):

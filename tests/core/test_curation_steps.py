@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,9 @@ from synth.config.curation import Curate
 from synth.curation import Curated, curate
 from synth.curation.licences import conflicts, incompatible, terms_of
 from synth.curation.private import find
+from synth.engine.folder import RunFolder
+from synth.errors import DataError
+from synth.export import export
 from synth.records import Sample
 
 FACTS: dict[str, Any] = {"seed_id": "s", "flow": "f", "arm": "fixed", "round": 1}
@@ -26,7 +30,10 @@ def sample(answer: str, prompt: str = "Why does water boil sooner on a mountain?
 
 
 def kept(
-    samples: Iterable[Sample], held_out: Mapping[str, str] | None = None, delimiters: tuple[str, ...] = (), **rules: Any
+    samples: Iterable[Sample],
+    held_out: Mapping[str, str] | None = None,
+    delimiters: tuple[str, ...] = (),
+    **rules: Any,
 ) -> Curated:
     """The samples through the default steps with these changes; a token is a word here."""
     return curate(
@@ -46,7 +53,7 @@ def reasons(curated: Curated) -> list[str]:
 
 
 def test_near_duplicates_are_alike_in_prompt_and_answer() -> None:
-    """Commas and capitals make no new sample; another question on one text does, and so does another answer."""
+    """Commas and capitals make no new sample; another question or another answer does."""
     passage = " ".join(random.Random(0).choices(PROSE.split(), k=300))
     same = [sample(PROSE), sample(PROSE.replace(", ", " ").upper())]
     questions = [sample(f"{PROSE} {n}", f"{passage}\nQuestion {n}: why?") for n in "ab"]
@@ -54,7 +61,10 @@ def test_near_duplicates_are_alike_in_prompt_and_answer() -> None:
     assert reasons(kept(same)) == ["near-duplicate"]
     assert reasons(kept(same, near=None)) == []
     assert reasons(kept(answers)) == []
-    assert reasons(kept([questions[0], sample(" ".join(reversed(PROSE.split())), f"{passage}\nAnd b: why?")])) == []
+    assert (
+        reasons(kept([questions[0], sample(" ".join(reversed(PROSE.split())), f"{passage}\nAnd b: why?")]))
+        == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -117,8 +127,8 @@ def test_a_held_out_question_in_an_answer_is_found_and_its_source_named() -> Non
 def test_a_template_is_no_contamination() -> None:
     """Questions that differ in two numbers each: what they share counts for none of them."""
     template = (
-        "You are given a row of boxes and each of them holds some marbles of one colour. The first box holds {} "
-        "marbles and the second box holds {} marbles. How many marbles do the two boxes hold when put together?"
+        "You are given a row of boxes and each of them holds some marbles of one colour. The first box "
+        "holds {} marbles and the second box holds {} marbles. How many do the two boxes hold together?"
     )
     made = [template.format(a, b) for a in range(20, 40) for b in range(40, 60)]
     held_out = {text.casefold(): "test" for text in made[::10]}
@@ -175,7 +185,7 @@ def test_length_is_bounded_in_characters_and_tokens() -> None:
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        (PROSE + " " + PROSE.replace("mountain", "hill") * 0 + " ".join(f"word{n}" for n in range(40)), None),
+        (PROSE + " " + " ".join(f"word{n}" for n in range(40)), None),
         ("the end " * 40, "one run of 2 words"),
         ("\n".join(["a line that comes again and again"] * 4 + [f"{n} {PROSE}" for n in "abcde"]), "lines"),
         (f"{PROSE} {PROSE}", "repeated runs of 5 words"),
@@ -244,7 +254,9 @@ def test_what_is_private_is_found(text: str, kinds: list[str]) -> None:
 
 def test_private_things_are_dropped_masked_or_left() -> None:
     """A dropped sample's text is kept only masked; a masked one has its own id and names what it was."""
-    mail = sample("Write to jane.roe@mail.net.", "Who is jane.roe@mail.net?", meta={"question": "jane.roe@mail.net?"})
+    mail = sample(
+        "Write to jane.roe@mail.net.", "Who is jane.roe@mail.net?", meta={"question": "jane.roe@mail.net?"}
+    )
     curated = kept([mail, sample(f"Use {PARTS['github']}.")])
     [masked], [rejection] = curated.samples, curated.rejections
     assert masked.prompt[0]["content"] == "Who is [EMAIL]?" and masked.meta["question"] == "[EMAIL]?"
@@ -285,9 +297,11 @@ def test_steps_are_counted_in_their_order() -> None:
 @pytest.mark.parametrize(
     ("licence", "terms"),
     [
-        ("", "unstated"), ("MIT", "free"), ("apache-2.0", "free"), ("Apache 2.0", "free"), ("CC0-1.0", "public"),
+        ("", "unstated"), ("MIT", "free"), ("apache-2.0", "free"), ("Apache 2.0", "free"),
+        ("CC0-1.0", "public"),
         ("CC-BY-4.0", "free"), ("CC BY-SA 4.0", "share-alike"), ("cc-by-nc-4.0", "non-commercial"),
-        ("CC-BY-NC-SA-4.0", "non-commercial"), ("CC-BY-ND-4.0", "no-derivatives"), ("GPL-3.0-only", "share-alike"),
+        ("CC-BY-NC-SA-4.0", "non-commercial"), ("CC-BY-ND-4.0", "no-derivatives"),
+        ("GPL-3.0-only", "share-alike"),
         ("ODbL-1.0", "share-alike"), ("BSD-3-Clause", "free"), ("llama3.1", "unknown"), ("ODC-BY", "free"),
     ],
 )  # fmt: skip
@@ -306,3 +320,13 @@ def test_licences_that_cannot_go_together() -> None:
     assert conflicts({"MIT": 1, "CC0-1.0": 1}) == conflicts({"GPL-3.0": 1}) == []
     assert "no commercial use" in conflicts({"MIT": 1, "CC-BY-NC-4.0": 1})[0]
     assert "licence:" in conflicts({"MIT": 1, "unstated": 1})[0]
+
+
+def test_an_export_refuses_what_cannot_go_together(tmp_path: Path) -> None:
+    """Nothing is written; whoever knows better says so."""
+    rows = [sample(str(n), licence=name) for n, name in enumerate(("CC-BY-SA-4.0", "CC-BY-NC-4.0"))]
+    RunFolder.write_lines(tmp_path / "run/rounds/1/data/samples.jsonl", rows)
+    with pytest.raises(DataError, match="mix licences whose terms cannot all be met"):
+        export(tmp_path / "run", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    assert export(tmp_path / "run", tmp_path / "out", mixed=True).rows == 2

@@ -1,4 +1,4 @@
-"""What the project's own flows make passes the default steps: procedural tasks are alike and all different."""
+"""What the project's own flows make passes the default steps: tasks are alike and all different."""
 
 from __future__ import annotations
 
@@ -70,7 +70,8 @@ def test_every_family_keeps_its_tasks() -> None:
     items = read_questions(pool, base=FLOWS, exclude=[question.question for question in held_out])
     flow = load_flow(FLOWS / "stat.yaml").flow
     made = [
-        Sample.sft(question_messages(i.question, flow.evaluate), i.answer, flow="stat", **FACTS) for i in items
+        Sample.sft(question_messages(i.question, flow.evaluate), i.answer, flow="stat", **FACTS)
+        for i in items
     ]
     assert by_default(flow, made, held_out).rejections == []
 
@@ -91,5 +92,7 @@ def test_a_faithful_arm_is_curated_as_published() -> None:
     faithful = load_flow(FLOWS / "stat.yaml", overrides=["with.arm=faithful"]).flow.curate
     assert (faithful.near, faithful.format, faithful.exact) == (None, False, True)
     assert faithful.overlap is not None and faithful.private.api_key == "drop"
-    written = load_flow(FLOWS / "stat.yaml", overrides=["with.arm=faithful", "curate.format=true"]).flow.curate
+    written = load_flow(
+        FLOWS / "stat.yaml", overrides=["with.arm=faithful", "curate.format=true"]
+    ).flow.curate
     assert (written.near, written.format) == (None, True)

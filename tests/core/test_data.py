@@ -91,6 +91,15 @@ def test_fields_are_mapped_and_the_answer_cut_after_its_mark(tmp_path: Path) -> 
     assert question.skills == ("halves", "sums")
 
 
+def test_a_row_may_say_how_its_answer_is_read(tmp_path: Path) -> None:
+    """So that one file holds letters, numbers and words; a kind that is none is named."""
+    rows = [{"question": "?", "answer": "7", "answer_kind": kind} for kind in ("number", "digit")]
+    [question] = read(write_jsonl(tmp_path / "x.jsonl", rows[:1]))
+    assert question.kind == "number"
+    with pytest.raises(DataError, match="answer_kind 'digit' is none of number, word"):
+        read(write_jsonl(tmp_path / "x.jsonl", rows[1:]))
+
+
 def test_a_row_may_carry_its_solution_and_choices(tmp_path: Path) -> None:
     """Worked solutions and labels are kept where the data have them."""
     rows = [{"question": "?", "answer": "B", "solution": "Because.", "choices": ["A", "B"]}]

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from synth.cli.plan_table import plan_tables
-from synth.config import Loaded, load_flow
+from synth.config import Loaded, Train, load_flow
 from synth.engine.folder import RunFolder
 from synth.engine.session import Session
 from synth.flowfiles import params_of
@@ -21,6 +21,7 @@ from synth.journal import Journal
 from synth.plan import Plan
 from synth.probe import plan_run
 from synth.progress import make_progress
+from synth.runs.pace import training_pace
 from synth.teachers.oracle import solve, task_teacher
 from synth.teachers.team import Team
 from tests.support.openai_server import ScriptedServer
@@ -170,3 +171,24 @@ async def test_the_plan_reads_well_and_as_json(tmp_path: Path, server: ScriptedS
     assert "train: 100 tokens of data (at most 100) x 2 epochs" in said
     assert "Measured on 4 seeds a stage." in said
     assert Plan.model_validate(json.loads(plan.model_dump_json())) == plan
+
+
+def test_training_is_timed_by_alike_trainings_alone(tmp_path: Path) -> None:
+    """Another model's pace, or one with other settings, is no measurement of this one."""
+    train = Train(batch_size=4)
+
+    def trained(name: str, model: str, settings: Train, tokens: int, seconds: float) -> None:
+        folder = tmp_path / name / "rounds" / "1" / "train"
+        folder.mkdir(parents=True)
+        job = {"name": model, "train": settings.model_dump(mode="json")}
+        (folder / "job.json").write_text(json.dumps(job))
+        (folder / "result.json").write_text(json.dumps({"tokens": tokens, "seconds": seconds}))
+
+    assert training_pace(tmp_path, "small", train) is None
+    trained("a", "small", train.model_copy(update={"learning_rate": 1.0, "seed": 7}), 1000, 10.0)
+    trained("b", "small", train, 2000, 5.0)
+    trained("c", "large", train, 10, 10.0)
+    trained("d", "small", Train(batch_size=8), 10, 10.0)
+    (tmp_path / "a" / "rounds" / "2" / "train").mkdir(parents=True)
+    (tmp_path / "a" / "rounds" / "2" / "train" / "result.json").write_text("{")
+    assert training_pace(tmp_path, "small", train) == 200.0

@@ -15,8 +15,10 @@ from synth.engine.budget import WorkClock
 from synth.engine.folder import RunFolder
 from synth.engine.session import Session
 from synth.errors import BudgetExceeded
+from synth.figures import compact, money
 from synth.journal import Journal
 from synth.progress import make_progress
+from synth.rounds.lesson import _follow
 from synth.teachers.http import HttpEndpoint
 from synth.teachers.model import Model
 from tests.support.graphs import seeds, three_call_graph
@@ -166,3 +168,34 @@ async def test_hours_end_a_stage_too(tmp_path: Path, server: ScriptedServer) -> 
         with pytest.raises(BudgetExceeded, match=r"0\.5 hours of work is used up"):
             await make(session)
         assert 30 <= len(session.journal.finished_seeds("1/make")) <= 30 + 8
+
+
+async def test_hours_end_a_training_after_its_next_checkpoint(tmp_path: Path, server: ScriptedServer) -> None:
+    """What was trained until the checkpoint is kept; without a limit reached nothing is cut off."""
+    async with started(tmp_path, server, budget={"hours": 0.5}) as session:
+        now = [0.0]
+        session.clock._clock = lambda: now[0]
+        session.clock._last = 0.0
+        trained: list[int] = []
+        with (
+            pytest.raises(BudgetExceeded, match=r"0\.5 hours of work is used up"),
+            session.progress.stage(1, "train") as bar,
+        ):
+            follow = _follow(session, bar, save_steps=10)
+            for step in range(1, 100):
+                now[0] += 120
+                trained.append(step)
+                follow({"step": step, "steps": 99, "loss": 1.0, "tokens": 8 * step})
+    assert trained[-1] == 21  # the half hour was over with step 15, the checkpoint is of step 20
+
+
+async def test_a_stage_says_what_the_run_has_cost_so_far(tmp_path: Path, server: ScriptedServer) -> None:
+    """Tokens always, money where there are prices, earlier starts included."""
+    prices = {"tokens": {"teacher": {"prompt": 1000.0, "completion": 1000.0}}, "currency": "EUR"}
+    async with started(tmp_path, server, prices=prices) as session:
+        assert await make(session) == SEEDS
+    async with started(tmp_path, server, prices=prices) as session:
+        tokens = spent(session)
+        assert session.meter.so_far() == f"{compact(tokens)} tokens and {money(tokens / 1000, 'EUR')}"
+    async with started(tmp_path, server) as session:
+        assert session.meter.so_far() == f"{compact(tokens)} tokens"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import resource
 import signal
 import sys
 from functools import partial
@@ -13,7 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from synth.scale import Scale
+from synth.errors import RunError
+from synth.scale import Scale, head, worker
+from synth.scale.worker import work
 from tests.scale.runs import ROOT, data, flow_file, in_flight, receipt, run, server, until, workers
 from tests.support.request_log import paid_twice, read_log
 
@@ -74,3 +77,37 @@ async def test_workers_and_the_head_are_killed_and_nothing_is_lost(
     assert 0 < whole.repeated <= flying
     assert sum(times - 1 for times in paid_twice(entries, by="key").values()) <= flying
     assert not (store / "stages").exists() or not any((store / "stages").iterdir()), "shards were left"
+
+
+async def test_a_worker_whose_disk_is_full_leaves_its_shards_to_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends with what is wrong and how to mend it; what it was answered is not paid again, and the run's
+    data are whole."""
+    monkeypatch.chdir(ROOT)
+    for module in (head, worker):
+        monkeypatch.setattr(module, "LOOK", 0.1)
+    with server("--latency", "0.02") as port:
+        flow = flow_file(tmp_path, port, concurrency=4, records=60, filler=4000, pairs=False)
+        alone = await run(flow, "alone")
+        store = str(tmp_path / "shared/scale")
+        leader = asyncio.create_task(run(flow, "shared", Scale(workers=0, shard=30)))
+        full = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "synth.cli.main", "worker", store, "--name", "full"),
+            cwd=ROOT,
+            stderr=asyncio.subprocess.PIPE,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (250_000, 250_000)),
+        )
+        _, said = await full.communicate()
+        assert full.returncode == RunError.exit_code
+        assert b"could not be written" in said
+        assert b"free some disk space" in said
+        paid = receipt(tmp_path / "shared").paid
+        helper = asyncio.create_task(work(store, "other"))
+        shared = await leader
+        await helper
+    assert data(shared) == data(alone)
+    whole = receipt(shared)
+    assert 0 < paid < whole.paid == 180
+    assert (whole.lost, whole.duplicated, whole.unanswered) == (0, 0, 0)
+    assert whole.repeated <= 8, "four calls at a time were in flight in each of two shards"

@@ -9,8 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from synth.config.flowfile import Train
 from synth.errors import DataError
-from synth.students.examples import load_examples, tokenised
+from synth.students.examples import load_examples
+from synth.students.tokens import tokenised
 
 from .conftest import row
 
@@ -66,12 +68,12 @@ def test_long_examples_are_left_out_and_counted(tmp_path: Path) -> None:
 
     rows = load_examples(parquet(tmp_path / "rows.parquet", [row("x" * n, "y") for n in (1, 5, 50)]))
     # <|user|> + text + <|end|> + <|assistant|> + y + <|end|>
-    kept, left_out = tokenised(rows, tiny_tokenizer(), 10, {})
+    kept, left_out, longest = tokenised(rows, tiny_tokenizer(), Train(max_length=10), {})
     assert [len(r["prompt_ids"]) for r in kept] == [4, 8]
     assert [len(r["completion_ids"]) for r in kept] == [2, 2]
-    assert left_out == 1
+    assert left_out == 1 and longest == 10
     with pytest.raises(DataError, match="the shortest has 6"):
-        tokenised(rows, tiny_tokenizer(), 5, {})
+        tokenised(rows, tiny_tokenizer(), Train(max_length=5), {})
 
 
 def test_an_unfinished_answer_is_given_no_end(tmp_path: Path) -> None:
@@ -84,7 +86,8 @@ def test_an_unfinished_answer_is_given_no_end(tmp_path: Path) -> None:
     }
     path = parquet(tmp_path / "pairs.parquet", [pair, {**pair, "unfinished": []}])
     tokenizer = tiny_tokenizer()
-    rows, _ = tokenised(load_examples(path, ("prompt", "chosen", "rejected")), tokenizer, 50, {})
+    pairs = load_examples(path, ("prompt", "chosen", "rejected"))
+    rows = tokenised(pairs, tokenizer, Train(objective="dpo", max_length=50), {}).rows
     for name, texts in {
         "prompt_ids": ["<|user|>q<|end|><|assistant|>"] * 2,
         "chosen_ids": ["yes<|end|>"] * 2,
@@ -103,4 +106,4 @@ def test_the_longer_answer_of_a_pair_decides(tmp_path: Path) -> None:
 
     path = parquet(tmp_path / "pairs.parquet", [pair("y", "n"), pair("y" * 9, "n"), pair("y", "n" * 9)])
     rows = load_examples(path, ("prompt", "chosen", "rejected"))
-    assert tokenised(rows, tiny_tokenizer(), 10, {})[1] == 2
+    assert tokenised(rows, tiny_tokenizer(), Train(objective="dpo", max_length=10), {}).left_out == 2

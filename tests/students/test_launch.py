@@ -49,7 +49,7 @@ def trainer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
         script = tmp_path / "trainer.py"
         script.write_text(textwrap.dedent(BEGIN) + textwrap.dedent(body))
         monkeypatch.setattr(
-            launch, "_command", lambda module, file, alone=False: [sys.executable, str(script), str(file)]
+            launch, "_command", lambda module, file, *rest: [sys.executable, str(script), str(file)]
         )
 
     return use
@@ -146,7 +146,7 @@ import asyncio, sys
 from pathlib import Path
 from synth.students import launch
 from synth.students.job import TrainJob
-launch._command = lambda module, file, alone=False: [sys.executable, {str(script)!r}, str(file)]
+launch._command = lambda module, file, *rest: [sys.executable, {str(script)!r}, str(file)]
 job = TrainJob.model_validate_json({job.model_dump_json()!r})
 asyncio.run(launch.train(job, lambda line: print("started", flush=True)))
 """
@@ -178,6 +178,15 @@ def test_several_gpus_are_trained_on_under_accelerate(
             "m",
             str(tmp_path / "job.json"),
         ]
+
+
+def test_a_configuration_of_accelerate_is_followed(tmp_path: Path) -> None:
+    """Named, it decides how many processes there are; work that is done alone stays alone."""
+    file = tmp_path / "job.json"
+    command = launch._command("synth.students.train", file, False, tmp_path / "fsdp.yaml")
+    assert command[1:5] == ["-m", "accelerate.commands.launch", "--config_file", str(tmp_path / "fsdp.yaml")]
+    assert command[-3:] == ["-m", "synth.students.train", str(file)]
+    assert launch._command("m", file, True, tmp_path / "fsdp.yaml") == [sys.executable, "-m", "m", str(file)]
 
 
 def test_launcher_does_not_load_torch() -> None:

@@ -128,7 +128,7 @@ def test_the_first_loss_is_what_the_paper_says(
 
 
 def test_asft_is_held_near_its_start(job_of, tiny: Path, rows: Path) -> None:
-    """The second step's loss has the divergence from the start in it, of all weights and of an adapter alike."""
+    """The divergence from the start grows from 0, of all weights and of an adapter alike."""
     for lora in (None, Lora(r=4)):
         steps = {"lora": lora, "learning_rate": 1e-2, "asft": {"kl_weight": 1.0}}
         job = job_of("asft", f"asft-{bool(lora)}", steps=2, train=steps)
@@ -161,7 +161,7 @@ def test_it_learns(job_of, objective: str, lora: Lora | None) -> None:
     assert result is not None and result.tokens > 0
     log = losses(job)
     assert log[-1] < log[0]
-    assert objective in job.finished().figures or set(result.figures) == set(job.finished().figures)
+    assert job.finished() == result
     assert (job.output / ("adapter_model.safetensors" if lora else "model.safetensors")).is_file()
 
 
@@ -213,7 +213,7 @@ def test_a_step_is_the_same_however_it_is_cut(job_of, objective: str) -> None:
     over micro-batches of different lengths."""
     found = []
     for batch, accumulation in ((16, 1), (4, 4), (1, 16)):
-        settings = {"batch_size": batch, "gradient_accumulation": accumulation, "learning_rate": 1e-2}
+        settings = {"batch_size": batch, "gradient_accumulation": accumulation}
         job = job_of(objective, f"{batch}x{accumulation}", steps=3, train=settings)
         train(job)
         found.append(losses(job))
@@ -225,21 +225,21 @@ def test_a_response_alone_has_no_question(tiny: Path, rows: Path) -> None:
     """Response tuning sees the answer and what the template puts before it, nothing of the prompt."""
     tokenizer = AutoTokenizer.from_pretrained(tiny)
     found = load_examples(rows)
-    made, _ = tokenised(found, tokenizer, Train(objective="response-only"), {})
+    made = tokenised(found, tokenizer, Train(objective="response-only"), {}).rows
     answer = found[0]["completion"][0]["content"]
     assert tokenizer.decode(made[0]["prompt_ids"]) == "<|assistant|>"
     assert tokenizer.decode(made[0]["completion_ids"]) == f"{answer}<|end|>"
 
 
 def test_every_assistant_turn_can_be_learnt(tiny: Path) -> None:
-    """The turns of the prompt too, without marks in the template; a template that rewrites them is refused."""
+    """The prompt's turns too, without marks in the template; one that rewrites them is refused."""
     from datasets import Dataset
 
     tokenizer = AutoTokenizer.from_pretrained(tiny)
     turns = [("user", "a"), ("assistant", "bc"), ("user", "d")]
     prompt = [{"role": role, "content": text} for role, text in turns]
     rows = Dataset.from_list([{"prompt": prompt, "completion": [{"role": "assistant", "content": "e"}]}])
-    made, _ = tokenised(rows, tokenizer, Train(loss_on="assistant"), {})
+    made = tokenised(rows, tokenizer, Train(loss_on="assistant"), {}).rows
     ids, mask = made[0]["input_ids"], made[0]["completion_mask"]
     learnt = tokenizer.decode([token for token, kept in zip(ids, mask, strict=True) if kept])
     assert learnt == "bc<|end|>e<|end|>"
@@ -257,7 +257,7 @@ def test_every_assistant_turn_can_be_learnt(tiny: Path) -> None:
 def test_kto_never_holds_an_answer_against_its_own_prompt_by_design(tiny: Path, rows: Path) -> None:
     """Answers are shuffled before batches are cut, and turned by one within each."""
     pairs = load_examples(rows, ("prompt", "chosen", "rejected"))
-    made, _ = tokenised(pairs, AutoTokenizer.from_pretrained(tiny), Train(objective="kto"), {})
+    made = tokenised(pairs, AutoTokenizer.from_pretrained(tiny), Train(objective="kto"), {}).rows
     alone = unpaired(made, seed=0, batch=4)
     assert sorted(alone["label"]) == [False] * 16 + [True] * 16
     own, turned = alone["completion_ids"][:4], alone["KL_completion_ids"][:4]
@@ -282,7 +282,7 @@ def test_a_broken_step_names_its_rows(job_of) -> None:
     """Which examples were in the batch, by their place in the file; not after packing, which mixes them."""
     with pytest.raises(TrainError, match=r"it saw rows \d+, \d+ of .*train.jsonl"):
         train(job_of("sft", "nan", steps=9, train={"batch_size": 2, "learning_rate": 1e30}))
-    with pytest.raises(TrainError, match=r"it saw rows 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 of"):
+    with pytest.raises(TrainError, match=r"it saw rows 1, 2, 3, .*, 15, 16 of"):
         train(job_of("simpo", "all", steps=9, train={"learning_rate": 1e30}))
 
 

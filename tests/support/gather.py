@@ -1,6 +1,8 @@
 """AgentInstruct's generation alone, in a process that a test can kill: the program plays the teacher.
 
-python -m tests.support.gather RUN DOCUMENTS [PARAMS]      (PARAMS: JSON, over those of the flow file)
+python -m tests.support.gather RUN DOCUMENTS [PARAMS]
+
+DOCUMENTS may be `own`, the flow file's own seeds; PARAMS is JSON over those of the flow file.
 """
 
 from __future__ import annotations
@@ -30,8 +32,10 @@ PROGRAM = "synth.teachers.bookworm:answer"
 
 async def gathered(run: Path, documents: str, params: str = "{}") -> list[Sample]:
     """The samples of a round, made or taken from the journal of `run`."""
-    told = yaml.safe_load((ROOT / "flows" / "agentinstruct.yaml").read_text())["with"]
-    chosen = Params.model_validate({**told, "seeds": [{"source": documents}], **json.loads(params)})
+    file = ROOT / "flows" / "agentinstruct.yaml"
+    told = yaml.safe_load(file.read_text())["with"]
+    seeds = {} if documents == "own" else {"seeds": [{"source": documents}]}
+    chosen = Params.model_validate({**told, **seeds, **json.loads(params)})
     flow = FlowFile.model_validate(
         {"flow": "agentinstruct", "models": {role: {"program": PROGRAM} for role in ("student", "teacher")}}
     )
@@ -43,7 +47,7 @@ async def gathered(run: Path, documents: str, params: str = "{}") -> list[Sample
             role: Model(role, role, "w", role, ProgramEndpoint(answer), journal) for role in flow.models
         }
         progress = make_progress(quiet=True)
-        session = Session(flow, chosen, folder, journal, models, progress, run / "flow.yaml")
+        session = Session(flow, chosen, folder, journal, models, progress, file)
         return list(await generate(session))
     finally:
         journal.close()

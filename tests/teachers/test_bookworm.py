@@ -13,7 +13,7 @@ from synth.flows.agentinstruct.skill import load_skills
 from synth.teachers.bookworm import answer
 from synth.teachers.bookworm.answers import filled, respond
 from synth.teachers.bookworm.edits import edit, suggest
-from synth.teachers.bookworm.reading import examples, gaps
+from synth.teachers.bookworm.reading import examples, gaps, table
 
 TEXT = """The ferry to Bergen leaves at nine. It carries passengers and letters.
 Nobody waits for the evening boat."""
@@ -84,3 +84,10 @@ def test_doctests_are_read_without_the_docstring_that_tells() -> None:
     assert ">>>" not in first.source
     assert first.source.startswith("import math")
     assert examples("no python(") == []
+
+
+def test_a_table_is_its_header_rule_and_rows() -> None:
+    """Also where the header has no border before it; without a rule it is none."""
+    rows = "API | Use |\n|:---|:---:|\n| [Cats](x) | pictures |\n| Dogs | |"
+    assert table(f"Text.\n\n{rows}\n\nMore.") == rows.splitlines()
+    assert table("| a | b |\n| c | d |\n| e | f |") == []

@@ -70,14 +70,6 @@ async def good_then_gone(reader: asyncio.StreamReader, writer: asyncio.StreamWri
     writer.close()
 
 
-async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    assert await reader.read() == b""  # returns when the client has closed
-    GIVEN_UP.append(True)
-
-
-GIVEN_UP: list[bool] = []
-
-
 def test_a_connection_serves_one_call_after_another(run: Run) -> None:
     """Connecting anew for each call would cost more than the call."""
 
@@ -109,7 +101,7 @@ def test_a_connection_that_was_closed_while_idle_costs_no_call(run: Run) -> None
     async def work() -> None:
         async with serving(good_then_gone, good) as (client, url, used):
             await client.post(url, b"{}", "x", 5.0)
-            while client._idle and client._idle[0].usable:
+            while client._idle and client._idle[0].usable:  # noqa: ASYNC110 (nobody tells)
                 await asyncio.sleep(0)
             assert (await client.post(url, b"{}", "x", 5.0)).status == 200
             assert used == [1, 2]
@@ -132,15 +124,18 @@ def test_a_connection_idle_for_long_is_not_used(run: Run, monkeypatch: pytest.Mo
 
 def test_a_call_given_up_closes_its_connection(run: Run) -> None:
     """By that a model server knows to stop generating."""
-    GIVEN_UP.clear()
 
     async def work() -> None:
+        given_up = asyncio.Event()
+
+        async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            assert await reader.read() == b""  # returns when the client has closed
+            given_up.set()
+
         async with serving(silent) as (client, url, _):
             with pytest.raises(TimeoutError, match="no answer within"):
                 await client.post(url, b"{}", "x", 0.05)
-            async with asyncio.timeout(5):
-                while not GIVEN_UP:
-                    await asyncio.sleep(0)
+            await asyncio.wait_for(given_up.wait(), 5)
 
     run(work())
 

@@ -35,8 +35,8 @@ def result(run: Path, seed: str, answers: tuple[str, ...] = (), refused: tuple[s
     """Store a seed's result in the journal, as the stage `generate` of round 1 does."""
     samples = [
         Sample.sft(
-            [{"role": "user", "content": f"question of {seed}"}], text, seed_id=seed, flow="stat", arm="fixed",
-            round=1, skills=("sums",),
+            [{"role": "user", "content": f"question of {seed}"}], text, seed_id=seed, flow="stat",
+            arm="fixed", round=1, skills=("sums",),
         )
         for text in answers
     ]  # fmt: skip

@@ -98,7 +98,9 @@ async def test_keys_search_and_record_pages_work(browser: Browser, finished: Pat
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1200, "light")])
-async def test_every_page_fits_and_is_named(browser: Browser, finished: Path, width: int, scheme: str) -> None:
+async def test_every_page_fits_and_is_named(
+    browser: Browser, finished: Path, width: int, scheme: str
+) -> None:
     """On a phone and on a desk nothing is wider than the screen, and every control has a name."""
     with Index(finished).connect() as db:
         name = db.execute("SELECT name FROM records ORDER BY id DESC LIMIT 1").fetchone()[0]
@@ -111,7 +113,9 @@ async def test_every_page_fits_and_is_named(browser: Browser, finished: Path, wi
             assert await page.evaluate(UNNAMED) == []
             assert await page.locator("h1").count() == 1
             assert await page.locator("main, nav[aria-label]").count() >= 2
-        dark = await page.evaluate("() => getComputedStyle(document.body).backgroundColor") == "rgb(22, 23, 26)"
+        dark = (
+            await page.evaluate("() => getComputedStyle(document.body).backgroundColor") == "rgb(22, 23, 26)"
+        )
         assert dark is (scheme == "dark")
         assert said == []
 

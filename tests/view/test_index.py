@@ -112,14 +112,18 @@ def test_a_run_begun_afresh_is_read_afresh(live: Path, tmp_path: Path) -> None:
 def test_torn_and_foreign_lines_are_passed_over(live: Path) -> None:
     """A line that is no sample costs that line alone."""
     sample = Sample.sft([{"role": "user", "content": "q"}], "whole", seed_id="s", flow="f", arm="a", round=1)
-    lines = ["{not json", '{"id": "no sample"}', "[]", sample.model_dump_json(), sample.model_dump_json()[:40]]
+    lines = [
+        "{not json",
+        '{"id": "no sample"}',
+        "[]",
+        sample.model_dump_json(),
+        sample.model_dump_json()[:40],
+    ]
     (live / "rounds" / "1" / "data" / "samples.jsonl").write_text("\n".join(lines))
     assert answers(settle(Index(live))) == ["whole"]
 
 
-def test_where_the_folder_cannot_be_written_the_index_is_elsewhere(
-    finished: Path, tmp_path: Path
-) -> None:
+def test_where_the_folder_cannot_be_written_the_index_is_elsewhere(finished: Path, tmp_path: Path) -> None:
     """A file in the way stands for a folder without the right to write."""
     run = shutil.copytree(finished, tmp_path / "run", ignore=shutil.ignore_patterns("view.db*"))
     (run / "view.db").mkdir()

@@ -28,9 +28,7 @@ FAKE = Path(__file__).parents[1] / "teachers" / "fake_vllm.py"
 def fake(monkeypatch: pytest.MonkeyPatch) -> None:
     """The launcher starts a program that plays vLLM."""
     command = [sys.executable, str(FAKE), "well"]
-    monkeypatch.setattr(
-        serving_module, "VllmServer", partial(VllmServer, command=command, stop_seconds=1.0)
-    )
+    monkeypatch.setattr(serving_module, "VllmServer", partial(VllmServer, command=command, stop_seconds=1.0))
     monkeypatch.setattr(vllm, "POLL_SECONDS", 0.02)
 
 
