@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +27,8 @@ QUIET = {
     "TQDM_DISABLE": "1",
 }
 
+PR_SET_PDEATHSIG = 1
+
 
 def run(do: Callable[[Any], object], kind: type[Job] = TrainJob) -> int:
     """Do the job in the file named on the command line, of this kind; returns the exit status.
@@ -40,6 +44,9 @@ def run(do: Callable[[Any], object], kind: type[Job] = TrainJob) -> int:
         print(f"reading the job {sys.argv[1]}: {error}", file=sys.stderr)
         return 2
     os.environ.update(QUIET)
+    if "LOCAL_RANK" in os.environ:
+        # Launchers give each process a session of its own, so killing theirs would leave it running.
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     # By default OpenMP's threads spin while they wait for each other; where something else runs on
     # the same cores, that halves the speed (measured with the tiny model on two cores).
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -28,6 +28,7 @@ class Run(BaseModel):
     path: str
     folder: str
     lease_seconds: float
+    in_place: bool
 
 
 class Notice(BaseModel):

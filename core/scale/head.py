@@ -51,7 +51,7 @@ class Head:
         self._folder, self._say = session.folder.path, session.progress.log
         self.store = store_of(scale, self._folder)
         self._many = MOST * PER_WORKER * max(1, scale.workers)
-        self._look = LOOK if self.store.local is not None else LOOK_REMOTE
+        self._look = LOOK if self.store.in_place else LOOK_REMOTE
         self._crew = scale.crew()
         self._notice = Notice()
         self._fresh = fresh
@@ -253,7 +253,8 @@ class Head:
         if identity is None:
             identity = uuid.uuid4().hex
             journal.set_meta("scale", identity)
-            journal.set_meta("scale-store", self.store.url)
+        journal.set_meta("scale-store", self.store.url)
+        journal.set_meta("scale-journals", "files" if self.store.in_place else "segments")
         run = Run(
             id=identity,
             version=__version__,
@@ -261,6 +262,7 @@ class Head:
             path=str(self._loaded.path.absolute()),
             folder=str(Path.cwd()),
             lease_seconds=self._scale.lease_seconds,
+            in_place=self.store.in_place,
         )
         self.store.delete("workers")
         post(self.store, "run.json", run)
@@ -332,5 +334,10 @@ class _Taking:
 
 
 def store_of(scale: Scale, folder: Path) -> Store:
-    """Where head and workers of a run meet: a folder of the run's own, or one below `--store`."""
-    return Store(f"{scale.store.rstrip('/')}/{folder.name}" if scale.store else str(folder / "scale"))
+    """Where head and workers of a run meet: a folder of the run's own, or one below `--store`.
+
+    A store that other machines may share is never used for files that all have open.
+    """
+    if scale.store:
+        return Store(f"{scale.store.rstrip('/')}/{folder.name}", in_place=False)
+    return Store(str(folder / "scale"), in_place=scale.address is None)

@@ -121,7 +121,8 @@ def open_journal(
     place: StagePlace, shard: Shard, lease: Lease, worker: str, stage: str, scratch: Path
 ) -> ShardJournal:
     """The shard's journal with all that earlier owners left, so that what they paid for is replayed."""
-    if place.store.local is not None:
+    if place.store.in_place:
+        assert place.store.local is not None
         folder = place.store.local / place.folder / "journals"
         folder.mkdir(parents=True, exist_ok=True)
         journal = ShardJournal(folder / f"{shard.name}.db", shard, lease, worker)

@@ -70,7 +70,7 @@ class Merger:
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
         try:
-            if self._place.store.local is not None:
+            if self._place.store.in_place:
                 self._from_file(shard, title, end, merged)
             else:
                 self._from_segments(shard, int(title.rpartition(".")[2]), merged)
@@ -165,17 +165,17 @@ def merge_rest(journal: Path, store: Store) -> None:
 async def take_over(journal: Journal) -> None:
     """Before a run goes on without workers: what they did for it."""
     await journal.flush()
-    store = journal.meta("scale-store")
+    store = _store_of(journal.path)
     if store is not None:
-        await asyncio.to_thread(merge_rest, journal.path, Store(store))
+        await asyncio.to_thread(merge_rest, journal.path, store)
 
 
 @contextmanager
 def whole(folder: Path) -> Iterator[Path]:
     """A run's journal with all that its shards' journals have: the run's own, or a copy made for now."""
     journal = folder / "journal.db"
-    place = _store_of(journal)
-    if place is None or not StagePlace.all(Store(place)):
+    store = _store_of(journal)
+    if store is None or not StagePlace.all(store):
         yield journal
         return
     with tempfile.TemporaryDirectory(prefix="synth-journal-") as scratch:
@@ -184,23 +184,23 @@ def whole(folder: Path) -> Iterator[Path]:
         source.backup(target)
         source.close()
         target.close()
-        merge_rest(copy, Store(place))
+        merge_rest(copy, store)
         yield copy
 
 
-def _store_of(journal: Path) -> str | None:
+def _store_of(journal: Path) -> Store | None:
     """Where the workers of a run met, if it has any."""
     if not journal.is_file():
         return None
     try:
         connection = open_readonly(journal)
         try:
-            row = connection.execute("SELECT value FROM meta WHERE key = 'scale-store'").fetchone()
+            said = dict(connection.execute("SELECT key, value FROM meta WHERE key LIKE 'scale-%'"))
         finally:
             connection.close()
     except sqlite3.Error:  # whoever asks will find out what is wrong with it
         return None
-    return str(row[0]) if row else None
+    return Store(said["scale-store"], said["scale-journals"] == "files") if said else None
 
 
 def pour(connection: sqlite3.Connection, rows: Rows) -> tuple[int, list[bytes]]:

@@ -25,12 +25,15 @@ SETTLE = 0.5
 class Store:
     """Files under a URL or a path, by names with slashes. Raises `RunError` where it does not answer."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, in_place: bool | None = None) -> None:
         self.url = url.rstrip("/")
         self.local: Path | None = None
+        self.in_place = False
+        """Whether shards' journals are files that head and workers open: on a disk of their one machine."""
         if "://" not in self.url or self.url.startswith("file://"):
             self.local = Path(self.url.removeprefix("file://")).absolute()
             self.url = str(self.local)
+            self.in_place = in_place is not False
             return
         try:
             import fsspec

@@ -163,6 +163,7 @@ class _Worker:
                 f"the run's head is synth {run.version}, this worker {__version__}",
                 "install the same version",
             )
+        self.store.in_place = run.in_place
         return brief, run
 
 

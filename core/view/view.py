@@ -65,6 +65,7 @@ class View:
             filters=filters,
             facets=facets,
             page=page,
+            most=search.COUNTED,
             cards=cards,
         )
 

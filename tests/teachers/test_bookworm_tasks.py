@@ -62,6 +62,8 @@ def text_for(skill: Skill, name: str) -> str:
     """What a task of the type is about, as the flow would have it."""
     if skill.skill == "tool_use":
         return json.dumps({"apis": functions.described(CODE)})
+    if name == "kind_of_text":
+        return PROSE.partition("\n| port")[0]
     raw = CODE if skill.skill == "coding" or name == "function_signature" else PROSE
     made = next((part.name for part in skill.transformations if part.name in TEXTS), "")
     return TEXTS[made](raw) if made else raw
