@@ -35,7 +35,7 @@ class Connections:
     """
 
     def __init__(self, origin: URL, headers: Mapping[str, str], connect: float = 30.0) -> None:
-        self._host, self._port = origin.raw_host or "", origin.port
+        self._host, self._port = origin.raw_host or "", origin.port or 80
         self._tls = ssl.create_default_context() if origin.scheme == "https" else None
         self._connect_seconds = connect
         named = {"Host": origin.raw_authority, "Accept": "*/*", **headers}

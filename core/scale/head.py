@@ -141,8 +141,8 @@ class Head:
         """Put shards of the seeds without a result into the store; returns those that are not merged yet."""
         latest: dict[str, int] = {}
         for title in place.shards():
-            name, _, attempt = title.rpartition(".")
-            latest[name] = max(latest.get(name, -1), int(attempt))
+            name, _, number = title.rpartition(".")
+            latest[name] = max(latest.get(name, -1), int(number))
         done = journal.finished_seeds(stage)
         open_ = []
         first = list(islice(stream := iter(seeds), self._many))

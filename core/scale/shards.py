@@ -126,8 +126,3 @@ class StagePlace:
     def finish(self, shard: Shard, receipt: dict[str, int]) -> None:
         """Mark a shard as done; done twice, it is done once."""
         self.store.write(f"{self.folder}/done/{shard.title}", orjson.dumps(receipt))
-
-    def receipt(self, title: str) -> dict[str, int]:
-        """Seeds, samples and rejections a worker counted."""
-        raw = self.store.read(f"{self.folder}/done/{title}")
-        return orjson.loads(raw) if raw else {}  # type: ignore[no-any-return]

@@ -61,9 +61,8 @@ class Store:
             if self.local is None:
                 self._fs.pipe_file(f"{self._root}/{name}", data)
                 return
-            part = self._part(name)
+            part = self._part(name, data)
             try:
-                part.write_bytes(data)
                 part.replace(self.local / name)
             except OSError:
                 with suppress(OSError):
@@ -116,8 +115,7 @@ class Store:
     def _link(self, name: str, data: bytes) -> bool:
         """A link to a whole file is atomic, on network file systems too."""
         assert self.local is not None
-        part = self._part(name)
-        part.write_bytes(data)
+        part = self._part(name, data)
         try:
             os.link(part, self.local / name)
             return True
@@ -133,11 +131,26 @@ class Store:
         time.sleep(SETTLE)
         return bool(self._fs.cat_file(path) == data)
 
-    def _part(self, name: str) -> Path:
+    def _part(self, name: str, data: bytes) -> Path:
+        """The data in a file beside its place, whose folder another process may be taking away."""
         assert self.local is not None
         path = self.local / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.part")
+        part = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.part")
+        for tries_left in reversed(range(3)):
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                part.write_bytes(data)
+                break
+            except (FileNotFoundError, FileExistsError):
+                if not tries_left:
+                    raise RunError(
+                        f"{path.parent} is taken away as fast as it is made", "stop what empties it"
+                    ) from None
+            except OSError:
+                with suppress(OSError):
+                    part.unlink()
+                raise
+        return part
 
     @contextmanager
     def _asked(self, name: str) -> Iterator[None]:
