@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 import subprocess
 import sys
@@ -90,13 +91,15 @@ def in_flight(store: Path, pid: int) -> set[bytes]:
         name = title.rpartition(".")[0]
         if lease.name.endswith(".part") or orjson.loads(lease.read_bytes())["owner"]["pid"] != pid:
             continue
-        connection = sqlite3.connect(lease.parents[1] / "journals" / f"{name}.db")
+        path = lease.parents[1] / "journals" / f"{name}.db"
         query = (
             "SELECT DISTINCT key FROM sends WHERE session LIKE ? AND key NOT IN (SELECT key FROM calls)"
             " AND key NOT IN (SELECT key FROM failures)"
         )
-        keys |= {key for (key,) in connection.execute(query, (f"%.{name}.{int(generation)}",))}
-        connection.close()
+        with contextlib.suppress(sqlite3.OperationalError):  # it is about to be made
+            connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+            keys |= {key for (key,) in connection.execute(query, (f"%.{name}.{int(generation)}",))}
+            connection.close()
     return keys
 
 
