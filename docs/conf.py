@@ -11,4 +11,5 @@ autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
 autodoc_class_signature = "separated"
 python_use_unqualified_type_names = True
-suppress_warnings = ["myst.xref_missing"]  # links out of the docs folder; the tests check that they lead somewhere
+# Links out of this folder; the tests check that they lead somewhere.
+suppress_warnings = ["myst.xref_missing"]

@@ -30,6 +30,8 @@ def entered(graph: Graph) -> tuple[Graph, dict[str, None]]:
     if not isinstance(graph, CompiledStateGraph):
         return graph, {}
     results = [name for name in _RESULTS if name in graph.channels]
+    if not results:  # a state without named fields
+        return graph, {}
     first = sorted(end for start, end in graph.builder.edges if start == START)
     signals = [f"branch:to:{name}" for name in first]
     plain = first and START not in graph.builder.branches and "seed" in graph.channels
