@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from synth.chat import Dropped
     from synth.engine import Context, Flow, FlowParams
     from synth.errors import SynthError
-    from synth.export import dataset
+    from synth.export.dataset import dataset
     from synth.records import Sample, Sampling, Seed
 
 try:

@@ -28,7 +28,7 @@ def flow_reference(params: Mapping[str, type[BaseModel]]) -> str:
     parts = [INTRODUCTION, *_section("The whole file", FlowFile)]
     for model in _sections(FlowFile):
         parts += _section(f"`{model.__name__}`", model)
-    seen = {FlowFile, *_sections(FlowFile)}
+    seen: set[type[BaseModel]] = {FlowFile, *_sections(FlowFile)}
     for name, model in sorted(params.items()):
         parts += _section(f"`with:` of `{name}`", model)
         for inner in _sections(model, seen):

@@ -93,5 +93,9 @@ class Flow:
             await session.run_stage("make", graph, seeds, total=len(seeds))
             return session.samples("make")
 
-        given = {"params": FlowParams, "sources": (source,), "graphs": lambda: {name: graph}}
+        given: dict[str, Any] = {
+            "params": FlowParams,
+            "sources": (source,),
+            "graphs": lambda: {name: graph},
+        }
         return cls(name=name, generate=generate, **(given | rest))
