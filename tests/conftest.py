@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import setuptools  # noqa: F401  (it has to come before anything imports the standard library's distutils)
 
 from synth.journal import Journal
 

@@ -18,6 +18,8 @@ from synth.errors import RunError
 
 __all__ = ["Store"]
 
+TRIES = 3
+"""Times a file is written again whose folder another process takes away."""
 SETTLE = 0.5
 """Seconds to wait before reading back what was written without an atomic create."""
 
@@ -61,13 +63,18 @@ class Store:
             if self.local is None:
                 self._fs.pipe_file(f"{self._root}/{name}", data)
                 return
-            part = self._part(name, data)
-            try:
-                part.replace(self.local / name)
-            except OSError:
-                with suppress(OSError):
-                    part.unlink()
-                raise
+            for tries_left in reversed(range(TRIES)):
+                part = self._part(name, data)
+                try:
+                    part.replace(self.local / name)
+                    return
+                except FileNotFoundError:
+                    if not tries_left:
+                        raise self._emptied(part.parent) from None
+                except OSError:
+                    with suppress(OSError):
+                        part.unlink()
+                    raise
 
     def create(self, name: str, data: bytes) -> bool:
         """Write a file that is not there yet; False if another was first. Exactly one of many wins.
@@ -136,21 +143,23 @@ class Store:
         assert self.local is not None
         path = self.local / name
         part = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.part")
-        for tries_left in reversed(range(3)):
+        for tries_left in reversed(range(TRIES)):
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 part.write_bytes(data)
                 break
             except (FileNotFoundError, FileExistsError):
                 if not tries_left:
-                    raise RunError(
-                        f"{path.parent} is taken away as fast as it is made", "stop what empties it"
-                    ) from None
+                    raise self._emptied(path.parent) from None
             except OSError:
                 with suppress(OSError):
                     part.unlink()
                 raise
         return part
+
+    @staticmethod
+    def _emptied(folder: Path) -> RunError:
+        return RunError(f"{folder} is taken away as fast as it is made", "stop what empties it")
 
     @contextmanager
     def _asked(self, name: str) -> Iterator[None]:
