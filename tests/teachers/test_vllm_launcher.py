@@ -29,7 +29,7 @@ FAKE = Path(__file__).with_name("fake_vllm.py")
 PATIENCE = 60.0
 
 OWNER = """
-import asyncio, pathlib, sys
+import asyncio, pathlib, signal, sys
 from synth.config.flowfile import ServerOptions
 from synth.teachers.vllm import VllmServer
 
@@ -40,6 +40,7 @@ async def main():
         print("up", flush=True)
         await asyncio.sleep(600)
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background ignores it
 asyncio.run(main())
 """
 
