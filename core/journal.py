@@ -18,22 +18,20 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import Any
 
 from synth.errors import RunError
+from synth.writer import Row, Writer
 
 __all__ = ["CallRow", "Journal", "StageRow"]
 
 SCHEMA_VERSION = "1"
-_BATCH_SECONDS = 0.005
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS calls(
@@ -69,9 +67,6 @@ _CALL = (
 )
 _AT_ONCE = (64, 16, 4, 1)
 """Rows of one statement: few sizes, so that SQLite compiles few statements."""
-
-_Row = tuple[str, tuple[Any, ...], "asyncio.Future[None] | None"]
-"""A statement, its values, and who waits for it; an empty statement ends the writer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +114,6 @@ class Journal:
         self.earlier: Callable[[bytes], bytes | None] | None = None
         self.replayed = 0
         self._noted = -1
-        self._queue: SimpleQueue[_Row] = SimpleQueue()
-        self._failure: BaseException | None = None
         try:
             self._reader = self._connect()
             self._reader.executescript(_TABLES)
@@ -130,8 +123,7 @@ class Journal:
                 f"the journal {path} cannot be opened: {error}",
                 "check the folder's permissions and free space, or start anew with --fresh",
             ) from error
-        self._thread = threading.Thread(target=self._write_loop, name="journal", daemon=True)
-        self._thread.start()
+        self._writer = Writer(self._connect, self._commit, self._as_run_error)
 
     # -- reading ---------------------------------------------------------------------------
 
@@ -267,11 +259,8 @@ class Journal:
 
     def close(self) -> None:
         """Write what is queued, stop the writer, close the file."""
-        self._queue.put(("", (), None))
-        self._thread.join(timeout=30)
+        self._writer.close()
         self._reader.close()
-
-    # -- the writer thread -----------------------------------------------------------------
 
     async def _put(self, statement: str, values: tuple[Any, ...]) -> None:
         future = asyncio.get_running_loop().create_future()
@@ -281,27 +270,10 @@ class Journal:
     def _enqueue(
         self, statement: str, values: tuple[Any, ...], future: asyncio.Future[None] | None = None
     ) -> None:
-        if self._failure is not None:
-            raise self._as_run_error(self._failure)
-        self._queue.put((statement, values, future))
+        self._writer.put(statement, values, future)
 
-    def _write_loop(self) -> None:
-        connection = self._connect()
-        open_ = True
-        while open_:
-            batch = self._next_batch()
-            open_ = bool(batch[-1][0])
-            rows = batch if open_ else batch[:-1]
-            # After a failure nothing more is written, and whoever still asks is told so.
-            if self._failure is None:
-                try:
-                    self._commit(connection, rows)
-                except sqlite3.Error as error:
-                    self._failure = error
-            self._settle(rows, self._as_run_error(self._failure) if self._failure else None)
-        connection.close()
-
-    def _commit(self, connection: sqlite3.Connection, rows: list[_Row]) -> None:
+    def _commit(self, connection: sqlite3.Connection, rows: list[Row]) -> None:
+        """One transaction, on the writer's connection."""
         replayed = self.replayed
         connection.execute("BEGIN IMMEDIATE")
         for many in (_SEND, _CALL):
@@ -314,34 +286,7 @@ class Journal:
             self._noted = replayed
         connection.commit()
 
-    def _next_batch(self) -> list[_Row]:
-        """Wait for a first row, then take what has arrived a few milliseconds later."""
-        batch = [self._queue.get()]
-        if batch[0][0]:
-            # One sleep, not a wait for each row: every wake-up takes the interpreter from the loop.
-            time.sleep(_BATCH_SECONDS)
-        while batch[-1][0]:
-            try:
-                batch.append(self._queue.get_nowait())
-            except Empty:
-                break
-        return batch
-
-    @staticmethod
-    def _settle(rows: list[_Row], error: Exception | None) -> None:
-        """Wake the waiters, one call into each event loop a batch."""
-        waiting = [future for _, _, future in rows if future is not None]
-        if not waiting:
-            return
-
-        def wake() -> None:
-            for future in waiting:
-                if not future.done():
-                    future.set_exception(error) if error else future.set_result(None)
-
-        waiting[0].get_loop().call_soon_threadsafe(wake)
-
-    def _as_run_error(self, error: BaseException) -> RunError:
+    def _as_run_error(self, error: sqlite3.Error) -> RunError:
         return RunError(
             f"the journal {self.path} could not be written: {error}",
             "free some disk space or mend the permissions; the same command then goes on",
