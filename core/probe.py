@@ -9,17 +9,16 @@ imports flows and teachers.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-from synth.chat import Chat
 from synth.config import Curriculum, Evaluate, FlowFile, Loaded
 from synth.engine.flow import Flow, FlowParams
 from synth.engine.folder import RunFolder
-from synth.engine.runner import Graph, Result
+from synth.engine.runner import Result
 from synth.engine.session import Session
+from synth.engine.stage import GraphStage
 from synth.errors import SynthError
 from synth.flows import load_flow_module
 from synth.flows.answering import exam_graph, question_messages, question_seeds
@@ -47,19 +46,10 @@ class Probe(Session):
     few: int = 8
     found: dict[str, list[Result]] = field(default_factory=dict)
 
-    async def run_stage(
-        self,
-        name: str,
-        graph: Graph,
-        seeds: Iterable[Seed],
-        *,
-        total: int | None = None,
-        extras: Mapping[str, Any] | None = None,
-        models: Mapping[str, Chat] | None = None,
-    ) -> None:
-        chosen = _spread(seeds, self.few)
-        await super().run_stage(name, graph, chosen, total=len(chosen), extras=extras, models=models)
-        self.found[name] = list(self.results(name))
+    async def play(self, stage: GraphStage) -> None:
+        chosen = _spread(stage.seeds, self.few)
+        await super().play(replace(stage, seeds=chosen, total=len(chosen)))
+        self.found[stage.name] = list(self.results(stage.name))
 
 
 def _spread(seeds: Iterable[Seed], few: int) -> list[Seed]:

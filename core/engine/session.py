@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from synth.chat import Chat
-from synth.config import DataSource, FlowFile
-from synth.data import read_questions
-from synth.data.conversations import Conversation, read_conversations
+from synth.config import FlowFile
+from synth.data.conversations import Conversation
 from synth.engine.budget import BudgetMeter, WorkClock
 from synth.engine.context import Context
 from synth.engine.flow import FlowParams
 from synth.engine.folder import RunFolder
-from synth.engine.runner import Graph, Result, run_graph, seed_rng
+from synth.engine.runner import Graph, Result, StageCounts, run_graph, seed_rng
+from synth.engine.sources import Sources
+from synth.engine.stage import GraphStage
 from synth.engine.tolerance import FAULTS, Tolerance
-from synth.errors import BudgetExceeded, DataError, SynthError
+from synth.errors import BudgetExceeded, SynthError
 from synth.journal import Journal
 from synth.progress import Progress
+from synth.progress.stage import Stage as StageBar
 from synth.records import Question, Rejection, Sample, Seed
 
 __all__ = ["Session"]
@@ -43,16 +45,13 @@ class Session:
     round: int = 1
     window: int = 256
     """Fewest graphs under way at once; more where the models take more calls."""
-    _questions: dict[str, list[Question]] = field(default_factory=dict)
-    _conversations: dict[str, list[Conversation]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.train = self.flow.train
         """How this round trains."""
         self.pace = 1.0
         """Share of the learning rates this round trains with."""
-        self.mixed: dict[str, list[Question]] = {}
-        """Sources that this round draws from a part of."""
+        self.sources = Sources(self.flow, self.path.parent)
         self.runner = run_graph
         """How graphs are run over seeds: here, or by workers."""
         self.clock = WorkClock(self.journal)
@@ -63,53 +62,11 @@ class Session:
 
         Raises `DataError`.
         """
-        if name in self.mixed:
-            return self.mixed[name]
-        if name not in self._questions:
-            source = self._source(name)
-            if source.shape == "conversations":
-                self._questions[name] = [
-                    Question.of(found.opening, "", source=found.source, licence=found.licence)
-                    for found in self.conversations(name)
-                ]
-            else:
-                self._questions[name] = list(
-                    read_questions(source, base=self.path.parent, exclude=self._held_out(name))
-                )
-        return self._questions[name]
+        return self.sources.questions(name)
 
     def conversations(self, name: str) -> list[Conversation]:
         """All conversations of a data source of that shape. Raises `DataError`."""
-        if name not in self._conversations:
-            source = self._source(name)
-            if source.shape != "conversations":
-                raise DataError(
-                    f"the flow {self.flow.flow!r} reads data.{name} as conversations, and it holds questions",
-                    f"write shape: conversations under data: {name}:",
-                )
-            self._conversations[name] = list(
-                read_conversations(source, base=self.path.parent, exclude=self._held_out(name))
-            )
-        return self._conversations[name]
-
-    def _source(self, name: str) -> DataSource:
-        source = self.flow.data.get(name)
-        if source is None:
-            raise DataError(
-                f"the flow {self.flow.flow!r} needs data.{name}, which the flow file does not have",
-                f"add a source under data: {name}:",
-            )
-        return source
-
-    def read_data(self) -> dict[str, int]:
-        """Read every data source of the flow file now; returns their sizes. Raises `DataError`."""
-        return {name: len(self.questions(name)) for name in self.flow.data}
-
-    def _held_out(self, name: str) -> set[str]:
-        """Texts a source must not repeat: those of the sources before it in `FlowFile.held_out`."""
-        order = self.flow.held_out
-        before = order[: order.index(name)] if name in order else order
-        return {question.question for source in before for question in self.questions(source)}
+        return self.sources.conversations(name)
 
     async def stage(
         self,
@@ -141,46 +98,23 @@ class Session:
         models: Mapping[str, Chat] | None = None,
     ) -> None:
         """As `stage`, for stages whose results do not fit in memory: read them with `results`."""
+        await self.play(GraphStage(name, graph, seeds, total, extras or {}, models))
+
+    async def play(self, stage: GraphStage) -> None:
+        """Run a stage, unless it was finished before. Raises as `stage` does."""
+        name, full_name = stage.name, f"{self.round}/{stage.name}"
         row = self.journal.stage(self.round, name)
         if row is not None and row.status == "done":
             self.progress.log(f"round {self.round} {name}: done before")
             return
         self.check_budget()
         self.begin(name)
-        players = models or self.models
-        context = self.contexts(name, extras or {}, players)
-        full_name = f"{self.round}/{name}"
         await self._forget_faults(full_name)
         self.meter.begin()
-
         done, _, _ = self.journal.result_counts(full_name)
-        with self.progress.stage(self.round, name, total, done) as bar:
-            seen = self._tokens_made()
-
-            tolerance = Tolerance(self.flow.on_error, full_name)
-
-            def on_done(result: Result) -> None:
-                nonlocal seen
-                self.meter.finished()
-                made = self._tokens_made()
-                bar.cost = self.meter.so_far()
-                bar.advance(1, tokens=made - seen)
-                seen = made
-                for rejection in result.rejections:
-                    bar.advance(0, dropped_reason=rejection.reason)
-                tolerance.see(result)
-
+        with self.progress.stage(self.round, name, stage.total, done) as bar:
             try:
-                counts = await self.runner(
-                    graph,
-                    seeds,
-                    context,
-                    self.journal,
-                    stage=full_name,
-                    window=lambda: self._graphs_at_once(players),
-                    on_done=on_done,
-                    may_start=self.meter.admit,
-                )
+                counts = await self._run(stage, full_name, bar)
                 if not counts.complete:
                     self.check_budget()
             except SynthError as error:
@@ -190,6 +124,33 @@ class Session:
             finally:
                 self.clock.leave()
         self.finish(name, {**self._info(full_name, counts.resumed), "seeds": counts.seeds + counts.resumed})
+
+    async def _run(self, stage: GraphStage, full_name: str, bar: StageBar) -> StageCounts:
+        models = stage.models or self.models
+        tolerance = Tolerance(self.flow.on_error, full_name)
+        seen = self._tokens_made()
+
+        def on_done(result: Result) -> None:
+            nonlocal seen
+            self.meter.finished()
+            made = self._tokens_made()
+            bar.cost = self.meter.so_far()
+            bar.advance(1, tokens=made - seen)
+            seen = made
+            for rejection in result.rejections:
+                bar.advance(0, dropped_reason=rejection.reason)
+            tolerance.see(result)
+
+        return await self.runner(
+            stage.graph,
+            stage.seeds,
+            self.contexts(stage.name, stage.extras, models),
+            self.journal,
+            stage=full_name,
+            window=lambda: self._graphs_at_once(models),
+            on_done=on_done,
+            may_start=self.meter.admit,
+        )
 
     def contexts(
         self, name: str, extras: Mapping[str, Any], models: Mapping[str, Chat]

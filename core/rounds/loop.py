@@ -87,7 +87,7 @@ async def _noted(
     )
     try:
         # First of all: a faulty row is found before a model is fetched or started.
-        check_sizes(session.flow, session.read_data())
+        check_sizes(session.flow, session.sources.sizes())
         recording = attach(journal, folder, replay)
         team = await _team(loaded, folder, journal, progress, recording if replay else None)
         head = Head(scale, loaded, session, fresh) if scale else None

@@ -80,7 +80,7 @@ async def mix(session: Session) -> None:
     drawn = apportion(shares, {name: len(found) for name, found in groups.items()}, size)
     rng = random.Random(f"{session.flow.seed}/curriculum/{session.round}")
     chosen = {question.id for name in drawn for question in rng.sample(groups[name], drawn[name])}
-    session.mixed = {curriculum.pool: [question for question in pool if question.id in chosen]}
+    session.sources.mixed = {curriculum.pool: [question for question in pool if question.id in chosen]}
     rows = [
         SourceMix(
             source=name,

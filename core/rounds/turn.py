@@ -38,7 +38,7 @@ async def play_rounds(
     decisions: list[Decision] = []
     for number in range(1, session.flow.rounds + 1):
         session.round = number
-        session.pace, session.mixed = pace(session.flow.gate, decisions), {}
+        session.pace, session.sources.mixed = pace(session.flow.gate, decisions), {}
         if session.flow.generate_only:
             await _data_alone(session, flow, team)
             continue

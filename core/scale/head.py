@@ -8,12 +8,10 @@ import dataclasses
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from itertools import chain, islice
-from pathlib import Path
 from typing import Any, cast
 
-from synth import __version__
 from synth.config import Loaded
 from synth.engine.context import Context
 from synth.engine.flow import Flow
@@ -22,25 +20,21 @@ from synth.engine.session import Session
 from synth.errors import RunError
 from synth.journal import Journal
 from synth.records import Sample, Seed
-from synth.scale.bulletin import Brief, Notice, Run, post, read, reports
-from synth.scale.lease import SKEW, holder
+from synth.scale.bulletin import Notice, post, reports
+from synth.scale.claim import brief, claim, store_of
+from synth.scale.lease import any_held
 from synth.scale.merge import Merger
 from synth.scale.plan import Scale
-from synth.scale.results import publish
-from synth.scale.seats import seats_of
 from synth.scale.shards import FEWEST, MOST, Shard, StagePlace, pieces
-from synth.scale.store import Store
-from synth.teachers.model import Model
+from synth.scale.taking import Taking
 
-__all__ = ["Head", "store_of"]
+__all__ = ["Head"]
 
 LOOK = 0.5
 """Seconds between two looks at the shards of a local store; a remote one is looked at less often."""
 LOOK_REMOTE = 2.0
 PER_WORKER = 8
 """Shards a worker gets at least, where there are enough seeds: so that none is idle for long at the end."""
-SMALL_FILES = 5_000_000
-"""Bytes up to which a file of the run's rounds is passed on to workers."""
 
 
 class Head:
@@ -60,7 +54,11 @@ class Head:
 
     async def open(self) -> None:
         """Claim the store and start the workers. Raises `RunError` if it holds another run's shards."""
-        await asyncio.to_thread(self._claim)
+        if self._fresh:
+            await asyncio.to_thread(self.store.delete, "")
+        journal, seconds = self._session.journal, self._scale.lease_seconds
+        await asyncio.to_thread(claim, self.store, journal, self._loaded, seconds)
+        await asyncio.to_thread(post, self.store, "notice.json", self._notice)
         self._beating = asyncio.create_task(self._beat())
         self._crew.start(
             self.store.url if self.store.local is None else str(self.store.local), self._folder, self._say
@@ -109,10 +107,10 @@ class Head:
         place = StagePlace.of(self.store, stage)
         merger = await asyncio.to_thread(Merger, journal.path, place, stage)
         counts = StageCounts()
-        take = _Taking(counts, on_done, may_start, self._session.models)
+        take = Taking(counts, on_done, may_start, self._session.models)
         finished = False
         try:
-            await asyncio.to_thread(self._brief, stage, place)
+            await asyncio.to_thread(brief, self.store, self._session, place.folder, self._scale.workers)
             await self._announce(stage)
             open_ = await asyncio.to_thread(self._cut, seeds, journal, place, merger, stage, counts)
             finished = counts.complete = await self._follow(open_, place, merger, take)
@@ -170,7 +168,7 @@ class Head:
         self.store.write(f"{place.folder}/size", str(size).encode())
         return size
 
-    async def _follow(self, open_: list[str], place: StagePlace, merger: Merger, take: _Taking) -> bool:
+    async def _follow(self, open_: list[str], place: StagePlace, merger: Merger, take: Taking) -> bool:
         """Merge what comes until all shards are done, or no more may be begun. Whether all are done."""
         while open_:
             began = time.monotonic()
@@ -188,7 +186,7 @@ class Head:
                 await asyncio.sleep(max(0.05, self._look - (time.monotonic() - began)))
         return True
 
-    async def _wind_up(self, place: StagePlace, merger: Merger, take: _Taking) -> None:
+    async def _wind_up(self, place: StagePlace, merger: Merger, take: Taking) -> None:
         """Let what is in flight be finished, and take over what there is of every shard."""
         take.quiet = True
         until = time.monotonic() + 2 * self._scale.lease_seconds
@@ -212,15 +210,7 @@ class Head:
             await asyncio.sleep(0.2)
 
     def _held(self, place: StagePlace) -> bool:
-        """Whether any worker still holds a shard."""
-        latest: dict[str, str] = {}
-        for name in place.leases():
-            latest[name.rpartition(".")[0]] = name
-        for name in latest.values():
-            owner, deadline = holder(self.store, f"{place.folder}/leases/{name}")
-            if deadline + SKEW >= time.time() and not owner.dead:
-                return True
-        return False
+        return any_held(self.store, place.folder, place.leases())
 
     async def _check_workers(self, finished: int) -> None:
         """Raises what the last worker failed with, once none is left."""
@@ -237,60 +227,6 @@ class Head:
             )
         )
 
-    # -- the store -------------------------------------------------------------------------------
-
-    def _claim(self) -> None:
-        if self._fresh:
-            self.store.delete("")
-        journal = self._session.journal
-        identity = journal.meta("scale")
-        found = read(self.store, "run.json", Run)
-        if found is not None and found.id != identity:
-            raise RunError(
-                f"the store {self.store.url} holds the shards of another run",
-                "name another --store, or begin anew with --fresh",
-            )
-        if identity is None:
-            identity = uuid.uuid4().hex
-            journal.set_meta("scale", identity)
-        journal.set_meta("scale-store", self.store.url)
-        journal.set_meta("scale-journals", "files" if self.store.in_place else "segments")
-        run = Run(
-            id=identity,
-            version=__version__,
-            flow=self._loaded.resolved(),
-            path=str(self._loaded.path.absolute()),
-            folder=str(Path.cwd()),
-            lease_seconds=self._scale.lease_seconds,
-            in_place=self.store.in_place,
-        )
-        self.store.delete("workers")
-        post(self.store, "run.json", run)
-        post(self.store, "notice.json", self._notice)
-
-    def _brief(self, stage: str, place: StagePlace) -> None:
-        """What a worker needs to come to this stage."""
-        session = self._session
-        done = [row for row in session.journal.stages() if row.status == "done"]
-        names = [f"{row.round}/{row.name}" for row in done]
-        names = [name for name in names if session.journal.result_counts(name)[0]]
-        for name in names:
-            publish(self.store, name, session.journal.results(name))
-        brief = Brief(
-            round=session.round,
-            seats=seats_of(session.flow.models, cast(Any, session.models), self._scale.workers),
-            files=dict(self._files()),
-            mixed={name: [one.model_dump() for one in rows] for name, rows in session.mixed.items()},
-            done=names,
-        )
-        post(self.store, f"{place.folder}/brief", brief)
-
-    def _files(self) -> Iterator[tuple[str, str]]:
-        """The run's tokenizer and the small files of its rounds, which a flow may read."""
-        for path in [self._folder / "tokenizer.json", *sorted(self._folder.glob("rounds/*/*.json"))]:
-            if path.is_file() and (path.name == "tokenizer.json" or path.stat().st_size < SMALL_FILES):
-                yield str(path.relative_to(self._folder)), path.read_text(encoding="utf-8")
-
     async def _announce(self, stage: str) -> None:
         self._notice = Notice(stage=stage, start=f"{os.getpid()}-{uuid.uuid4().hex[:6]}" if stage else "")
         await asyncio.to_thread(post, self.store, "notice.json", self._notice)
@@ -301,43 +237,3 @@ class Head:
             await asyncio.sleep(5.0)
             with contextlib.suppress(RunError):
                 await asyncio.to_thread(post, self.store, "notice.json", self._notice)
-
-
-class _Taking:
-    """Takes results over: counts them, tells the session, and hears whether more may be made."""
-
-    def __init__(
-        self,
-        counts: StageCounts,
-        on_done: Callable[[Result], None],
-        may_start: Callable[[], bool],
-        models: Any,
-    ) -> None:
-        self.counts, self.stopped, self.quiet = counts, False, False
-        self._on_done, self._may_start, self._models = on_done, may_start, models
-
-    def take(self, payloads: list[bytes], tokens: dict[str, int]) -> None:
-        for role, made in tokens.items():
-            model = self._models.get(role)
-            if isinstance(model, Model):
-                model.tokens_made += made
-        for payload in payloads:
-            result = Result.load(payload)
-            self.counts.seeds += 1
-            self.counts.kept += len(result.samples)
-            self.counts.rejected += len(result.rejections)
-            self.counts.reasons.update(rejection.reason for rejection in result.rejections)
-            if self.quiet:
-                continue
-            self.stopped = not self._may_start() or self.stopped
-            self._on_done(result)
-
-
-def store_of(scale: Scale, folder: Path) -> Store:
-    """Where head and workers of a run meet: a folder of the run's own, or one below `--store`.
-
-    A store that other machines may share is never used for files that all have open.
-    """
-    if scale.store:
-        return Store(f"{scale.store.rstrip('/')}/{folder.name}", in_place=False)
-    return Store(str(folder / "scale"), in_place=scale.address is None)

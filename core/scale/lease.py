@@ -19,7 +19,7 @@ import psutil
 from synth.errors import SynthError
 from synth.scale.store import Store
 
-__all__ = ["SKEW", "Lease", "LeaseLost", "Owner", "holder", "take"]
+__all__ = ["SKEW", "Lease", "LeaseLost", "Owner", "any_held", "holder", "take"]
 
 SKEW = 2.0
 """Seconds by which the clocks of two machines may differ."""
@@ -113,6 +113,16 @@ def holder(store: Store, name: str) -> tuple[Owner, float]:
         raise SynthError(f"the lease {name} in {store.url} is gone", "leave the store's files alone")
     said = orjson.loads(raw)
     return Owner(**said["owner"]), float(said["deadline"])
+
+
+def any_held(store: Store, folder: str, names: list[str]) -> bool:
+    """Whether a worker still holds a shard of the stage in `folder`, whose lease files are `names`."""
+    latest = {name.rpartition(".")[0]: name for name in sorted(names)}
+    for name in latest.values():
+        owner, deadline = holder(store, f"{folder}/leases/{name}")
+        if deadline + SKEW >= time.time() and not owner.dead:
+            return True
+    return False
 
 
 def _dump(owner: Owner, deadline: float) -> bytes:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from synth.chat import Chat
 from synth.engine.context import Context
 from synth.engine.runner import Graph, Result
 from synth.engine.session import Session
+from synth.engine.stage import GraphStage
 from synth.errors import RunError
 from synth.records import Seed
 from synth.scale.results import published
@@ -38,18 +37,9 @@ class WorkerSession(Session):
     store: Store | None = None
     work: Work | None = None
 
-    async def run_stage(
-        self,
-        name: str,
-        graph: Graph,
-        seeds: Iterable[Seed],
-        *,
-        total: int | None = None,
-        extras: Mapping[str, Any] | None = None,
-        models: Mapping[str, Chat] | None = None,
-    ) -> None:
+    async def play(self, stage: GraphStage) -> None:
         """Pass over a stage that is done; work on the target, then raise `Arrived`."""
-        full_name = f"{self.round}/{name}"
+        full_name = f"{self.round}/{stage.name}"
         if full_name in self.done:
             return
         if full_name != self.target:
@@ -59,7 +49,7 @@ class WorkerSession(Session):
                 "a flow's stages may depend on its data, its settings and earlier results alone",
             )
         assert self.work is not None
-        await self.work(graph, self.contexts(name, extras or {}, models or self.models))
+        await self.work(stage.graph, self.contexts(stage.name, stage.extras, stage.models or self.models))
         raise Arrived
 
     def check_budget(self) -> None:

@@ -143,7 +143,7 @@ class _Worker:
                     store=self.store,
                     work=desk.work,
                 )
-                session.mixed = {
+                session.sources.mixed = {
                     name: [Question.model_validate(row) for row in rows] for name, rows in brief.mixed.items()
                 }
                 session.train = flow.training(session) if flow.training else settings.train

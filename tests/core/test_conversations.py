@@ -165,7 +165,7 @@ def test_a_session_gives_conversations_and_counts_them_as_questions(tmp_path: Pa
         folder = RunFolder(tmp_path / "run")
         path = tmp_path / "flow.yaml"
         session = Session(flow, Params(), folder, journal, {}, make_progress(quiet=True), path)
-        session.read_data()
+        session.sources.sizes()
         assert [found.opening for found in session.conversations("conversations")] == ["Name a river."]
         assert [question.question for question in session.questions("conversations")] == ["Name a river."]
         with pytest.raises(DataError, match=r"data\.test as conversations"):
