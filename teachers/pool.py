@@ -10,15 +10,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from hashlib import blake2b
 from math import ceil
-from typing import Any
 
 from synth.chat import Leaving, Reply, Request
 from synth.errors import EndpointError, SynthError
+from synth.teachers.connections import Barred
 from synth.teachers.health import Health
 from synth.teachers.http import HttpEndpoint
 from synth.teachers.retry import with_retries
+from synth.teachers.server import Departure, Server
 from synth.teachers.wire import Transient
 
 __all__ = ["Pool", "once"]
@@ -29,54 +29,6 @@ EVERY = 2.0
 """Seconds between two looks at the list and at every server."""
 MISSES = 3
 """Looks in a row that a server must leave unanswered before its calls in flight are given up."""
-
-
-class Server:
-    """One server of a pool, with the calls that are under way there or wait for a place."""
-
-    def __init__(self, endpoint: HttpEndpoint, health: Health) -> None:
-        self.endpoint = endpoint
-        self.health = health
-        self.address = endpoint.base_url
-        self.calls = 0
-        self.served = 0
-        self.draining = False
-        self._flying: set[asyncio.Task[Any]] = set()
-        self._given_up: set[asyncio.Task[Any]] = set()
-        self._mark = self.address.encode()
-
-    @property
-    def usable(self) -> bool:
-        return self.health.up and not self.draining
-
-    async def ask(self, call: Callable[[], Awaitable[list[Reply]]]) -> list[Reply]:
-        """Make a call here. Raises `Transient` where it is given up with the server."""
-        task = asyncio.current_task()
-        assert task is not None
-        self.calls += 1
-        self._flying.add(task)
-        try:
-            return await call()
-        except asyncio.CancelledError:
-            if task not in self._given_up:
-                raise
-            task.uncancel()
-            raise Transient("connection", f"{self.address} {self.health.why}") from None
-        finally:
-            self.calls -= 1
-            self.served += 1
-            self._flying.discard(task)
-            self._given_up.discard(task)
-
-    def give_up(self) -> None:
-        """End the calls that are under way here."""
-        self._given_up |= self._flying
-        for task in self._flying:
-            task.cancel()
-
-    def rank(self, record: bytes) -> bytes:
-        """The higher, the earlier a record goes here (rendezvous hashing)."""
-        return blake2b(record, key=self._mark[:64], digest_size=8).digest()
 
 
 class Pool:
@@ -143,7 +95,7 @@ class Pool:
             nonlocal cut
             await self._anyone()
             server = self._choose(record, failed)
-            went = _Departure(leaving, server.address, cut)
+            went = Departure(leaving, server.address, cut)
             try:
                 return await server.ask(lambda: server.endpoint.chat(request, model, n, first, name, went))
             except Transient as error:
@@ -230,7 +182,11 @@ class Pool:
             return
         try:
             served = await asyncio.wait_for(server.endpoint.served(), self._seconds)
-        except (EndpointError, TimeoutError):
+        except TimeoutError:
+            return
+        except EndpointError as error:
+            if isinstance(error.__cause__, Barred):
+                self._lose(server, f"cannot be asked: {error.__cause__}; {error.cure}")
             return
         if self._model in served:
             self._found(server)
@@ -278,18 +234,3 @@ class Pool:
 async def once(send: Callable[[], Awaitable[list[Reply]]]) -> list[Reply]:
     """One try: the pool makes the next one, elsewhere."""
     return await send()
-
-
-class _Departure:
-    """Passes on that a call leaves, and once that it was cut off elsewhere before."""
-
-    def __init__(self, leaving: Leaving | None, address: str, cut: str) -> None:
-        self._leaving = leaving
-        self._moved = cut if cut != address else ""
-        self.left = False
-
-    async def __call__(self, moved: str = "") -> None:
-        self.left = True
-        moved, self._moved = self._moved, ""
-        if self._leaving is not None:
-            await self._leaving(moved)

@@ -10,8 +10,9 @@ from synth.config import ModelSpec
 from synth.errors import RunError
 from synth.journal import Journal
 from synth.runs.recording import Recording
+from synth.teachers.fleet import title
 from synth.teachers.model import Model
-from synth.teachers.team import Team, title
+from synth.teachers.team import Team
 
 __all__ = ["RecordedModel", "ReplayTeam"]
 

@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from synth.config import Lora, ModelSpec, Scratch
+from synth.config import Lora, ModelSpec
 from synth.errors import EndpointError, ModelError, ServerError
 from synth.journal import Journal
+from synth.teachers.fleet import Fleet, title
 from synth.teachers.http import HttpEndpoint, Retries
 from synth.teachers.model import Endpoint, Model
 from synth.teachers.models import weights_version
@@ -23,7 +24,7 @@ from synth.teachers.roster import Roster
 from synth.teachers.vllm import VllmServer
 from synth.teachers.vllm_control import metrics
 
-__all__ = ["Team", "title"]
+__all__ = ["Team"]
 
 
 class Team:
@@ -49,11 +50,10 @@ class Team:
         self.models: dict[str, Model] = {}
         self._specs = specs
         self._journal = journal
-        self._logs = logs
         self._learners = learners
         self._folders = folders
         self._say = say
-        self._servers: dict[Path, list[VllmServer]] = {}
+        self._fleet = Fleet(specs, folders, learners, logs, say)
         self._endpoints: dict[HttpEndpoint, Pressure | None] = {}
         self._pools: list[Pool] = []
 
@@ -81,7 +81,7 @@ class Team:
 
         An adapter is loaded beside the base weights; full weights replace them.
         """
-        servers = self._servers[self._key(role)]
+        servers = self._fleet.of(role)
         if self._learners[role]:
             await asyncio.gather(*(server.load_adapter(name, weights) for server in servers))
             self.models[role].become(name, version)
@@ -95,15 +95,13 @@ class Team:
         An adapter is still in the server; full weights have to be loaded again.
         """
         if not self._learners[role]:
-            back, servers = weights or self._folders[role], self._servers[self._key(role)]
+            back, servers = weights or self._folders[role], self._fleet.of(role)
             await asyncio.gather(*(server.reload_weights(back) for server in servers))
         self.models[role].become(served, version)
 
     async def check(self) -> None:
         """Raises `ServerError` with its log's end if a server has died."""
-        for servers in self._servers.values():
-            for server in servers:
-                server.check()
+        self._fleet.check()
 
     async def aclose(self) -> None:
         """Close connections, stop servers."""
@@ -111,7 +109,7 @@ class Team:
             await pool.aclose()
         for endpoint in list(self._endpoints):
             await self._leave(endpoint)
-        await asyncio.gather(*(server.stop() for servers in self._servers.values() for server in servers))
+        await self._fleet.stop()
 
     def _program(self, role: str, spec: ModelSpec) -> Model:
         reference = spec.program or ""
@@ -163,38 +161,9 @@ class Team:
         return pool
 
     async def _local(self, role: str, spec: ModelSpec) -> Model:
-        key = self._key(role)
-        folder = self._folders[role]
-        if key not in self._servers:
-            name = "base"
-            log = f"server-{len(self._servers)}"
-            ranks = [
-                lora.r
-                for other, lora in self._learners.items()
-                if lora and other in self._folders and self._key(other) == key
-            ]
-            chat, options = spec.api == "chat", spec.server
-            if not chat:
-                options = options.model_copy(update={"args": ("--runner", "pooling", *options.args)})
-            servers = [
-                VllmServer(
-                    folder,
-                    name,
-                    options,
-                    self._logs / (f"{log}-{replica}.log" if replica else f"{log}.log"),
-                    lora=bool(ranks) and chat,
-                    max_lora_rank=max(ranks, default=16),
-                    dev=chat and self._replaced(role),
-                    replica=replica,
-                )
-                for replica in range(options.replicas)
-            ]
-            self._servers[key] = servers
-            many = f"{len(servers)} servers" if len(servers) > 1 else "a server"
-            self._say(f"starting {many} for {title(spec)}")
-            await asyncio.gather(*(server.start(on_wait=self._waiting()) for server in servers))
-        version = _version(spec, weights_version(folder))
-        endpoint = await self._endpoint_of(self._servers[key], spec)
+        servers = await self._fleet.start(role)
+        version = _version(spec, weights_version(self._folders[role]))
+        endpoint = await self._endpoint_of(servers, spec)
         return Model(role, title(spec), version, "base", endpoint, self._journal)
 
     async def _endpoint_of(self, servers: Sequence[VllmServer], spec: ModelSpec) -> Endpoint:
@@ -207,29 +176,6 @@ class Team:
         endpoint = self._endpoint(servers[0].base_url, spec, None, servers[0].check)
         await self._steer(endpoint, servers[0].metrics)
         return endpoint
-
-    def _waiting(self) -> Callable[[float, str], None]:
-        """Says every ten seconds that a server is still starting, and what it printed last."""
-        said = 0.0
-
-        def on_wait(seconds: float, line: str) -> None:
-            nonlocal said
-            if seconds - said >= 10:
-                said = seconds
-                self._say(f"server starting, {seconds:.0f} s: {line[-100:]}")
-
-        return on_wait
-
-    def _key(self, role: str) -> Path:
-        """Roles with the same weights share a server, unless a learner's are replaced in it."""
-        folder, api = self._folders[role], self._specs[role].api
-        if api != "chat":
-            return folder / api
-        return folder / role if self._replaced(role) else folder
-
-    def _replaced(self, role: str) -> bool:
-        """Whether a role's weights are replaced as it learns, instead of adapters put beside them."""
-        return role in self._learners and self._learners[role] is None
 
     def _endpoint(
         self,
@@ -281,10 +227,3 @@ def _key_of(spec: ModelSpec) -> str | None:
 def _version(spec: ModelSpec, weights: str) -> str:
     """The weights as keys name them: text and numbers of the same model are different answers."""
     return weights if spec.api == "chat" else f"{weights}#{spec.api}"
-
-
-def title(spec: ModelSpec) -> str:
-    """Who plays a role, as keys and lineage name it."""
-    if spec.program is not None:
-        return spec.program
-    return f"scratch-{spec.model.scratch}" if isinstance(spec.model, Scratch) else str(spec.model)

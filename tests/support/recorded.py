@@ -21,8 +21,9 @@ from synth.config import FlowFile, ModelSpec
 from synth.progress import Progress
 from synth.rounds import lesson, loop
 from synth.students.job import TrainJob, TrainResult, weights_digest
+from synth.teachers.fleet import title
 from synth.teachers.model import Model
-from synth.teachers.team import Team, title
+from synth.teachers.team import Team
 
 __all__ = ["FLOW", "sums", "synth", "with_stand_ins"]
 
