@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from synth.config import Lora, ModelSpec, Scratch
+from synth.teachers.server_log import message
 from synth.teachers.vllm import VllmServer
 
 __all__ = ["Fleet", "title"]
@@ -83,7 +84,7 @@ class Fleet:
             nonlocal said
             if seconds - said >= 10:
                 said = seconds
-                self._say(f"server starting, {seconds:.0f} s: {line[-100:]}")
+                self._say(": ".join([f"server starting, {seconds:.0f} s", *filter(None, [message(line)])]))
 
         return on_wait
 

@@ -6,12 +6,14 @@ import os
 import re
 from pathlib import Path
 
-__all__ = ["cure_of", "first_error", "tail"]
+__all__ = ["cure_of", "first_error", "message", "tail"]
 
 TAIL_BYTES = 1 << 16
 LONGEST_LINE = 300
 # What native libraries print when a process ends in any way but the best.
 NOISE = re.compile(r"(nanobind: | - leaked | - \.\.\. skipped remainder|See https://nanobind)")
+# (Worker pid=12) INFO 01-31 10:00:00 [loader.py:501] what happened
+HEAD = re.compile(r"^(?:\(\w+[^)]*\) *)?(?:[A-Z]+ [\d-]+ [\d:]+ \[[^]]*\])?\s*")
 # (EngineCore pid=12) ERROR 01-31 10:00:00 [core.py:15] torch.SomeError: what happened
 ERROR = re.compile(
     r"^(?:\(\w+[^)]*\) )?(?:ERROR [\d-]+ [\d:]+ \[[^]]*\] )?"
@@ -46,6 +48,12 @@ def cure_of(log: Path, start: int) -> str:
     """What to do about the best known faults after byte `start`; empty for any other."""
     said = "\n".join(tail(log, start, 400))
     return next((cure for sign, cure in CURES if re.search(sign, said)), "")
+
+
+def message(line: str, most: int = 90) -> str:
+    """What a line of a log says, without who says it and when, in at most `most` characters."""
+    said = HEAD.sub("", line).strip()
+    return said if len(said) <= most else said[: most - 3] + "..."
 
 
 def tail(log: Path, start: int, lines: int) -> list[str]:

@@ -130,7 +130,7 @@ class BudgetMeter:
         if now - self._said_at >= LOOK_EVERY:
             self._said_at = now
             self._look()
-            self._said = f"{compact(self._tokens)} tokens"
+            self._said = f"{compact(self._tokens)} tokens with prompts"
             if self._tariff.prices.known:
                 self._said += f" and {money(self._spent_money(), self._currency)}"
         return self._said

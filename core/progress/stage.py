@@ -98,7 +98,7 @@ class Stage:
         said += [f"{compact(tokens)} tokens/s"] if tokens else []
         said += [f"{duration((self.total - self.done) / items)} left"] if items and self.total else []
         said += [f"{count(self.in_flight)} in flight"] if self.in_flight else []
-        said += [f"{self.cost} so far"] if self.cost else []
+        said += [f"the run {self.cost}"] if self.cost else []
         return said
 
     def counted(self) -> str:

@@ -196,6 +196,9 @@ async def test_a_stage_says_what_the_run_has_cost_so_far(tmp_path: Path, server:
         assert await make(session) == SEEDS
     async with started(tmp_path, server, prices=prices) as session:
         tokens = spent(session)
-        assert session.meter.so_far() == f"{compact(tokens)} tokens and {money(tokens / 1000, 'EUR')}"
+        assert (
+            session.meter.so_far()
+            == f"{compact(tokens)} tokens with prompts and {money(tokens / 1000, 'EUR')}"
+        )
     async with started(tmp_path, server) as session:
-        assert session.meter.so_far() == f"{compact(tokens)} tokens"
+        assert session.meter.so_far() == f"{compact(tokens)} tokens with prompts"

@@ -386,3 +386,16 @@ async def test_real_vllm_answers_and_leaves_nothing(tmp_path: Path) -> None:
         with pytest.raises(ServerError, match="refused"):
             await server.load_adapter("none", tmp_path / "nothing")
     assert len(family) >= 3 and all(gone(process.pid) for process in family)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("(Worker pid=18) INFO 11-23 23:25:12 [loader.py:501] Loading took 1.59 s", "Loading took 1.59 s"),
+        ("no head at all", "no head at all"),
+        ("(APIServer pid=1) " + "x" * 200, "x" * 87 + "..."),
+    ],
+)
+def test_a_log_line_is_shown_without_its_head(line: str, said: str) -> None:
+    """What a starting server says last fits a line of ours."""
+    assert server_log.message(line) == said
