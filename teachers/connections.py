@@ -1,7 +1,8 @@
 """HTTP/1.1 to one server over connections that are kept: what model servers speak, and no more.
 
-A call costs a quarter of what a general client takes, since there are no redirects, cookies,
-proxies or compression to be ready for. Every response is read whole.
+A call costs a quarter of what a general client takes, since there are no cookies and no compression
+to be ready for. Every response is read whole. 307 and 308 are followed to another path of the same
+server, never to another: the headers hold its key.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import ssl
 from collections import deque
 from collections.abc import Mapping
 from typing import cast
@@ -17,15 +17,16 @@ from typing import cast
 from yarl import URL
 
 from synth.teachers.response import Garbled, Response, ResponseReader
+from synth.teachers.route import Barred, Route, Unreachable
 
-__all__ = ["Connections", "Unreachable"]
+__all__ = ["Barred", "Connections", "Unreachable"]
 
 _KEPT = 4.0
 """Seconds a connection is kept idle: servers close theirs after 5, and a race with that loses calls."""
-
-
-class Unreachable(ConnectionError):
-    """Nobody takes connections at that address."""
+_MOVED = (307, 308)
+"""The method and the body stay as they are; the other statuses of a move do not promise that."""
+_HOPS = 3
+"""Moves that are followed for one request."""
 
 
 class Connections:
@@ -35,8 +36,7 @@ class Connections:
     """
 
     def __init__(self, origin: URL, headers: Mapping[str, str], connect: float = 30.0) -> None:
-        self._host, self._port = origin.raw_host or "", origin.port or 80
-        self._tls = ssl.create_default_context() if origin.scheme == "https" else None
+        self._origin, self._route = origin, Route(origin)
         self._connect_seconds = connect
         named = {"Host": origin.raw_authority, "Accept": "*/*", **headers}
         self._headers = "".join(f"{name}: {value}\r\n" for name, value in named.items())
@@ -45,24 +45,42 @@ class Connections:
 
     async def get(self, url: URL, seconds: float) -> Response:
         """Raises as `post` does."""
-        return await self._ask(self._head("GET", url) + b"\r\n", seconds)
+        return await self._ask("GET", url, b"\r\n", seconds)
 
     async def post(self, url: URL, body: bytes, name: str, seconds: float) -> Response:
         """The response, of whatever status; `name` goes along as X-Request-Id.
 
-        Raises `Unreachable` if there is no connection to be had, `ConnectionError` if it breaks
-        before the response is whole, `TimeoutError` if that takes more than `seconds` from sending.
-        A call that is given up closes its connection, which tells the server.
+        Raises `Unreachable` if there is no connection to be had, and of that `Barred` if there never
+        will be, `ConnectionError` if it breaks before the response is whole, `TimeoutError` if that
+        takes more than `seconds` from sending. A call that is given up closes its connection, which
+        tells the server.
         """
-        head = b"%bContent-Length: %d\r\nX-Request-Id: %b\r\n\r\n"
-        return await self._ask(head % (self._head("POST", url), len(body), name.encode()) + body, seconds)
+        rest = b"Content-Length: %d\r\nX-Request-Id: %b\r\n\r\n%b" % (len(body), name.encode(), body)
+        return await self._ask("POST", url, rest, seconds)
 
     def close(self) -> None:
         """Close what is kept."""
         while self._idle:
             self._idle.pop().close()
 
-    async def _ask(self, data: bytes, seconds: float) -> Response:
+    async def _ask(self, method: str, url: URL, rest: bytes, seconds: float) -> Response:
+        """Send, and send again where the server says that it moved, as long as it is this one."""
+        response = await self._send(self._head(method, url) + rest, seconds)
+        hops = 0
+        while response.status in _MOVED and hops < _HOPS and (there := self._moved(url, response)):
+            url, hops = there, hops + 1
+            response = await self._send(self._first(method, url) + rest, seconds)
+        return response
+
+    def _moved(self, url: URL, response: Response) -> URL | None:
+        """Where a response sends its request, None for another server or no address."""
+        try:
+            there = url.join(URL(response.headers["location"]))
+            return there if there.origin() == self._origin else None
+        except (KeyError, ValueError):
+            return None
+
+    async def _send(self, data: bytes, seconds: float) -> Response:
         line = self._kept() or await self._connect()
         try:
             response = await line.ask(data, seconds)
@@ -80,9 +98,11 @@ class Connections:
         """The start of a request, which is the same for all to one address."""
         head = self._heads.get((method, url))
         if head is None:
-            head = f"{method} {url.raw_path_qs} HTTP/1.1\r\n{self._headers}".encode()
-            self._heads[method, url] = head
+            head = self._heads[method, url] = self._first(method, url)
         return head
+
+    def _first(self, method: str, url: URL) -> bytes:
+        return f"{method} {url.raw_path_qs} HTTP/1.1\r\n{self._headers}".encode()
 
     def _kept(self) -> _Line | None:
         """The connection used last, which is the likeliest to be alive; old ones are closed."""
@@ -96,16 +116,7 @@ class Connections:
 
     async def _connect(self) -> _Line:
         loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(self._connect_seconds):
-                _, line = await loop.create_connection(
-                    lambda: _Line(loop), self._host, self._port, ssl=self._tls
-                )
-                return line
-        except TimeoutError as error:
-            raise Unreachable(f"no connection within {self._connect_seconds:g} s") from error
-        except OSError as error:
-            raise Unreachable(str(error)) from error
+        return await self._route.connect(lambda: _Line(loop), self._connect_seconds)
 
 
 class _Line(asyncio.Protocol):

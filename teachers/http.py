@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 
@@ -12,8 +13,9 @@ from yarl import URL
 from synth.chat import CallFailed, Leaving, Reply, Request
 from synth.errors import EndpointError
 from synth.teachers.breaker import Breaker
-from synth.teachers.connections import Connections, Unreachable
+from synth.teachers.connections import Barred, Connections, Unreachable
 from synth.teachers.limit import Limit, Outcome
+from synth.teachers.response import Response
 from synth.teachers.retry import with_retries
 from synth.teachers.wire import Refused, Transient, body_of, failure_of, replies_of
 
@@ -127,6 +129,8 @@ class HttpEndpoint:
         started = time.perf_counter()
         try:
             response = await self._connections.post(url, body, name, self.timeout)
+        except Barred as error:
+            raise _barred(self.base_url, error) from error
         except Unreachable as error:
             self.breaker.unanswered(str(error))
             raise Transient("connection", str(error), down=True) from error
@@ -136,6 +140,7 @@ class HttpEndpoint:
             raise Transient("connection", f"{type(error).__name__}: {error}") from error
         self.breaker.answered()
         if response.status != 200:
+            self._check_moved(url, response)
             raise failure_of(response.status, response.headers, response.body)
         return self._read(response.body, n, time.perf_counter() - started)
 
@@ -159,6 +164,7 @@ class HttpEndpoint:
         """Names of the models it serves. Raises `EndpointError` if it cannot be asked."""
         try:
             response = await self._connections.get(self._models_url, self.timeout)
+            self._check_moved(self._models_url, response)
             if response.status != 200:
                 said = response.body[:200].decode("utf-8", "replace")
                 raise EndpointError(
@@ -166,17 +172,36 @@ class HttpEndpoint:
                     "check base_url (it ends in /v1) and the key's variable",
                 )
             return [str(entry["id"]) for entry in orjson.loads(response.body)["data"]]
+        except Barred as error:
+            raise _barred(self.base_url, error) from error
         except (ConnectionError, TimeoutError, ValueError, KeyError, TypeError) as error:
             raise EndpointError(
                 f"{self.base_url} cannot be reached: {type(error).__name__}: {error}",
                 "start the server, or correct base_url",
             ) from error
 
+    def _check_moved(self, url: URL, response: Response) -> None:
+        """Raises `EndpointError` with the new address if the server is somewhere else by now."""
+        if not 300 <= response.status < 400:
+            return
+        there = response.headers.get("location", "")
+        with contextlib.suppress(ValueError):
+            there = str(url.join(URL(there)))
+        root = there.removesuffix(url.raw_path_qs[len(URL(self.base_url).raw_path) :])
+        raise EndpointError(
+            f"{self.base_url} answers {response.status}: it sends calls on to {there or 'nowhere'}",
+            f"if that is right, write base_url: {root} (a key goes to the address written there alone)",
+        )
+
     async def aclose(self) -> None:
         """Close the connections."""
         await self.breaker.aclose()
         self._connections.close()
         await asyncio.sleep(0)
+
+
+def _barred(base_url: str, error: Barred) -> EndpointError:
+    return EndpointError(f"{base_url} cannot be asked: {error}", error.cure)
 
 
 def _header(key: str, base_url: str) -> str:

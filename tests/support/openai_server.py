@@ -17,6 +17,7 @@ import argparse
 import asyncio
 import importlib
 import signal
+import ssl
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -54,7 +55,7 @@ class ScriptedServer:
     hash. `capacity` requests are served at a time; the rest waits, or is refused with the
     status `overload`. `structured` says what becomes of a schema: followed by the default
     reply, ignored, or refused with 400. A model other than `models` and loaded adapters
-    is a 404; with `api_key`, a wrong key is a 401.
+    is a 404; with `api_key`, a wrong key is a 401. With `tls` it speaks https.
     """
 
     def __init__(
@@ -76,7 +77,9 @@ class ScriptedServer:
         log: Path | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
+        self.tls = tls
         self.reply, self.latency, self.jitter = reply, latency, jitter
         self.score = score
         self.faults = Faults(faults, script, seed)
@@ -93,7 +96,7 @@ class ScriptedServer:
     @property
     def base_url(self) -> str:
         """Root of the API, as a client wants it."""
-        return f"http://{self.host}:{self.port}/v1"
+        return f"http{'s' if self.tls else ''}://{self.host}:{self.port}/v1"
 
     async def __aenter__(self) -> Self:
         await self.up()
@@ -109,7 +112,7 @@ class ScriptedServer:
         """Accept connections, on the same port as before."""
         loop = asyncio.get_running_loop()
         self._listener = await loop.create_server(
-            lambda: Connection(self._handle, self._open), self.host, self.port, backlog=4096
+            lambda: Connection(self._handle, self._open), self.host, self.port, backlog=4096, ssl=self.tls
         )
         self.port = self._listener.sockets[0].getsockname()[1]
 

@@ -7,7 +7,7 @@ from synth.data.instructions import instruction_questions
 from synth.flows.drift.user import complained
 from synth.records import Message
 from synth.teachers.novice import answer
-from synth.verify.constraints import check
+from synth.verify.constraints import check, find_constraints
 
 FAMILIES = ("punctuation:no_comma", "change_case:english_lowercase", "startend:quotation")
 SOURCE = DataSource(source="instructions", families=FAMILIES, size=100)
@@ -18,7 +18,7 @@ def followed(*, after_complaint: bool) -> float:
     verdicts = []
     for number, question in enumerate(instruction_questions(SOURCE)):
         asked: list[Message] = [{"role": "user", "content": question.question}]
-        messages = complained(asked, 2 * number + 1) if after_complaint else asked
+        messages = complained(asked, 4 * number + 1) if after_complaint else asked
         verdicts.append(check(answer(messages), question.meta["constraints"]).strict[0])
     return sum(verdicts) / len(verdicts)
 
@@ -37,3 +37,17 @@ def test_every_second_dialogue_complains_of_an_answer_that_heeds_nothing() -> No
         first, reply, complaint = complained(asked, 1)
         assert first == asked[0] and complaint["role"] == "user"
         assert not check(reply["content"], question.meta["constraints"]).strict[0]
+
+
+def test_a_complaint_about_something_else_is_what_it_follows() -> None:
+    """Someone else's complaint does not help with one's own request: what DRIFT's shuffled control needs."""
+    own, other = [], []
+    for number, question in enumerate(instruction_questions(SOURCE)):
+        messages = complained([{"role": "user", "content": question.question}], 4 * number + 3)
+        [named] = find_constraints(messages[-1]["content"])
+        [asked] = question.meta["constraints"]
+        assert named["type"] != asked["type"]
+        text = answer(messages)
+        own += check(text, [asked]).strict
+        other += check(text, [named]).strict
+    assert sum(own) / len(own) < 0.65 and sum(other) / len(other) > 0.85
