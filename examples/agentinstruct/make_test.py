@@ -1,13 +1,15 @@
-"""Writes test.jsonl: held-out items from files of this project that flows/agentinstruct.yaml does not use.
+"""Writes held-out items from files of this project that flows/agentinstruct.yaml does not use.
 
-python examples/agentinstruct/make_test.py
+python examples/agentinstruct/make_test.py: test.jsonl of eleven types, narrow.jsonl of the five that
+`--profile narrow` trains on.
 """
 
 from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,9 @@ TYPES = (
 BEFORE = {"web_agent": "documentation_site"}
 """Skill -> the transformation that makes its texts."""
 EACH = 10
+NARROW = ("text_classification", "few_shot_reasoning", "brain_teaser")
+"""Skills of narrow.jsonl, with all their types above."""
+EACH_NARROW = 40
 LONGEST = 120
 """Characters of an answer."""
 
@@ -87,25 +92,23 @@ def items(skill_name: str, type_name: str, kind: str, found: list[Passage]) -> I
                     yield row
 
 
-def main() -> None:
-    """Write the file."""
-    found = held_out()
-    rows: list[dict[str, Any]] = []
-    for skill, type_name, kind in TYPES:
-        every = list(items(skill, type_name, kind, found))
+def rows(types: Sequence[tuple[str, str, str]], each: int, found: list[Passage]) -> Iterator[dict[str, Any]]:
+    """At most `each` items of every type, answers in turn: none is right more often than it must be."""
+    for skill, type_name, kind in types:
         by_answer: dict[str, list[dict[str, Any]]] = {}
-        for row in every:
+        for row in items(skill, type_name, kind, found):
             by_answer.setdefault(row["answer"], []).append(row)
-        # Answers in turn, so that no single one is right more often than it must be.
-        order = [
-            row
-            for turn in range(len(every))
-            for group in by_answer.values()
-            for row in group[turn : turn + 1]
-        ]
-        rows += order[:EACH]
-    lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
-    (HERE / "test.jsonl").write_text("".join(lines), encoding="utf-8")
+        turns = zip_longest(*by_answer.values())
+        yield from islice((row for turn in turns for row in turn if row), each)
+
+
+def main() -> None:
+    """Write the files."""
+    found = held_out()
+    narrow = [part for part in TYPES if part[0] in NARROW]
+    for name, types, each in (("test.jsonl", TYPES, EACH), ("narrow.jsonl", narrow, EACH_NARROW)):
+        lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows(types, each, found)]
+        (HERE / name).write_text("".join(lines), encoding="utf-8")
 
 
 if __name__ == "__main__":
