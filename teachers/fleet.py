@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from synth.config import Lora, ModelSpec, Scratch
+from synth.config import Lora, ModelSpec
 from synth.teachers.server_log import message
 from synth.teachers.vllm import VllmServer
 
-__all__ = ["Fleet", "title"]
+__all__ = ["Fleet"]
 
 
 class Fleet:
@@ -41,7 +41,7 @@ class Fleet:
                 for replica in range(spec.server.replicas)
             ]
             many = f"{len(servers)} servers" if len(servers) > 1 else "a server"
-            self._say(f"starting {many} for {title(spec)}")
+            self._say(f"starting {many} for {spec.title}")
             await asyncio.gather(*(server.start(on_wait=self._waiting()) for server in servers))
         return self._servers[key]
 
@@ -98,10 +98,3 @@ class Fleet:
     def _replaced(self, role: str) -> bool:
         """Whether a role's weights are replaced as it learns, instead of adapters put beside them."""
         return role in self._learners and self._learners[role] is None
-
-
-def title(spec: ModelSpec) -> str:
-    """Who plays a role, as keys and lineage name it."""
-    if spec.program is not None:
-        return spec.program
-    return f"scratch-{spec.model.scratch}" if isinstance(spec.model, Scratch) else str(spec.model)

@@ -26,7 +26,8 @@ def task_teacher(messages: Sequence[Message], sample: int = 0) -> str:
     that belongs to no built-in family."""
     text = messages[-1]["content"]
     if "<failed>" in text:
-        return _propose(_tag(text, "skill"), text, sample)
+        like = "<skill>" not in text
+        return _propose(solve(_tag(text, "question"))[0] if like else _tag(text, "skill"), text, sample)
     if "<answer>" in text:
         return _label(_tag(text, "question"), _tag(text, "answer"))
     if "<names>" in text:

@@ -10,7 +10,6 @@ from synth.config import ModelSpec
 from synth.errors import RunError
 from synth.journal import Journal
 from synth.runs.recording import Recording
-from synth.teachers.fleet import title
 from synth.teachers.model import Model
 from synth.teachers.team import Team
 
@@ -57,10 +56,10 @@ class ReplayTeam(Team):
     async def start(self) -> None:
         """Raises `RunError` if the recording was made with another model in some role."""
         for role, spec in self._specs.items():
-            model, weights = self._recording.identity(role) or (title(spec), "")
-            if model != title(spec):
+            model, weights = self._recording.identity(role) or (spec.title, "")
+            if model != spec.title:
                 raise RunError(
-                    f"models.{role} is {title(spec)}, and {self._recording.path} was made with {model}",
+                    f"models.{role} is {spec.title}, and {self._recording.path} was made with {model}",
                     f"name the same model; or {self._recording.cure}",
                 )
             self.models[role] = RecordedModel(role, model, weights, self._journal, self._recording)

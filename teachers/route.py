@@ -76,10 +76,10 @@ class Route:
 def _proxy_of(host: str) -> URL | None:
     """The proxy on the way to an https host. Raises nothing: a wrong one is told of when it is used."""
     # Lazy: it loads half of the standard library's network modules.
-    from urllib.request import getproxies_environment, proxy_bypass_environment
+    from urllib.request import getproxies_environment, proxy_bypass
 
     named = getproxies_environment()
-    if "https" not in named or _is_here(host) or proxy_bypass_environment(host, named):
+    if "https" not in named or _is_here(host) or proxy_bypass(host):
         return None
     return URL(named["https"] if "://" in named["https"] else f"http://{named['https']}")
 

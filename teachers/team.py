@@ -11,7 +11,7 @@ from pathlib import Path
 from synth.config import Lora, ModelSpec
 from synth.errors import EndpointError, ModelError, ServerError
 from synth.journal import Journal
-from synth.teachers.fleet import Fleet, title
+from synth.teachers.fleet import Fleet
 from synth.teachers.http import HttpEndpoint, Retries
 from synth.teachers.model import Endpoint, Model
 from synth.teachers.models import weights_version
@@ -164,7 +164,7 @@ class Team:
         servers = await self._fleet.start(role)
         version = _version(spec, weights_version(self._folders[role]))
         endpoint = await self._endpoint_of(servers, spec)
-        return Model(role, title(spec), version, "base", endpoint, self._journal)
+        return Model(role, spec.title, version, "base", endpoint, self._journal)
 
     async def _endpoint_of(self, servers: Sequence[VllmServer], spec: ModelSpec) -> Endpoint:
         """What asks our own server, or all replicas of it."""

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Literal
@@ -178,6 +179,11 @@ def _gpus(options: ServerOptions, replica: int, visible: str | None) -> str:
 
 
 def _model_limit(model: Path) -> int:
+    """The longest text a model takes; of a sentence encoder often less than its weights could."""
+    for path in model.glob("sentence_*_config.json"):
+        with suppress(OSError, ValueError):
+            if length := json.loads(path.read_text(encoding="utf-8")).get("max_seq_length"):
+                return int(length)
     try:
         config = json.loads((model / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -44,11 +44,11 @@ def which_data(command: Callable[..., None]) -> Callable[..., None]:
 @click.argument("run", type=click.Path(path_type=Path))
 @which_data
 @click.option(
-    "--to", "target", type=click.Path(path_type=Path), help="Folder to write; by default RUN/export/FORMAT."
+    "--to", "target", metavar="FOLDER", help="Folder or URL to write; by default RUN/export/FORMAT."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
 def command(
-    run: Path, form: str, number: int | None, learner: str, mixed: bool, target: Path | None, as_json: bool
+    run: Path, form: str, number: int | None, learner: str, mixed: bool, target: str | None, as_json: bool
 ) -> None:
     """Write the data of RUN into a folder: one data file, its card, the flow file.
 
@@ -60,12 +60,18 @@ def command(
     synth export runs/stat
     synth export runs/stat --format messages --to data/stat
     synth export runs/spar --round 2 --format pairs
+    synth export runs/stat --to s3://bucket/stat
     """
-    written, folder = make(run, form, number, learner, target, mixed)
+    remote = target if target and "://" in target else None
+    written, folder = make(run, form, number, learner, Path(target) if target and not remote else None, mixed)
+    if remote:
+        from synth.export.upload import upload
+
+        upload(folder, remote.rstrip("/"))
     if as_json:
         click.echo(written.model_dump_json(indent=2))
         return
-    click.echo(f"{folder / written.file}: {written.rows:,} rows")
+    click.echo(f"{remote.rstrip('/') if remote else folder}/{written.file}: {written.rows:,} rows")
     for warning in written.warnings:
         click.echo(f"warning: {warning}")
 

@@ -12,7 +12,7 @@ from synth.config.load import Loaded
 from synth.config.locate import locate, make_importable, nearest_to
 from synth.config.recipes import built_in, launch_file
 from synth.config.suggest import suggestion
-from synth.errors import Problem
+from synth.errors import DataError, Problem
 
 __all__ = ["DATA_SUFFIXES", "check_files"]
 
@@ -154,10 +154,23 @@ def _of_source(source: str, flow_file: Path, base: Path) -> _Fault | None:
         if source.count("/") == 1 and not source.endswith("/") and "hub:/" not in source:
             return None
         return f"expected hub:owner/name, found '{source}'", "for example hub:openai/gsm8k"
+    if "://" in source:
+        return _of_url(source)
     found = locate(source, flow_file, base)
     if found is None:
         return f"there is no file or folder {source}", _cure_of_path(source, flow_file, base)
     return _of_folder(found) if found.is_dir() else _of_file(found)
+
+
+def _of_url(source: str) -> _Fault | None:
+    """Whether anything reads it; what is there is found out when it is read."""
+    from synth.data.remote import filesystem  # lazy: it needs the flow file's own package
+
+    try:
+        filesystem(source)
+    except DataError as error:
+        return error.what, error.cure
+    return None
 
 
 def _cure_of_path(source: str, flow_file: Path, base: Path) -> str:

@@ -12,6 +12,7 @@ import orjson
 
 from synth.config.flowfile import DataSource
 from synth.config.suggest import nearest
+from synth.data.remote import fetched, is_remote
 from synth.data.rows import check_fields, fields_read, to_question
 from synth.errors import DataError
 from synth.records import Question
@@ -54,7 +55,9 @@ def file_rows(source: DataSource, base: Path) -> Iterator[tuple[Mapping[str, Any
 
 
 def _find(name: str, base: Path) -> Path:
-    """The file or folder, from the current directory or from `base`."""
+    """The file or folder, from the current directory or from `base`; of a URL a copy."""
+    if is_remote(name):
+        return fetched(name)
     wanted = Path(name).expanduser()
     for folder in (Path(), base):
         if (folder / wanted).exists():
@@ -65,7 +68,7 @@ def _find(name: str, base: Path) -> Path:
     hint = f"did you mean {near!r}? " if near else ""
     raise DataError(
         f"there is no file or folder {name!r}, neither in the current directory nor in {base}",
-        f"{hint}write tasks, hub:owner/name, or the path of a file or folder",
+        f"{hint}write tasks, hub:owner/name, or the path or URL of a file or folder",
     )
 
 

@@ -77,8 +77,9 @@ def instruction_questions(source: DataSource, banned: Collection[str] = ()) -> I
     """`size` different prompts of each constraint type, the types in turn.
 
     A prompt belongs to the type of its first constraint; with `constraints` above 1 it may
-    have more. No prompt's normalised text is in `banned`. The same source gives the same
-    prompts. Raises `DataError`: an unknown type or group, or one that has fewer prompts.
+    have more, and has `least_constraints` as far as that many types go together. No prompt's
+    normalised text is in `banned`. The same source gives the same prompts. Raises `DataError`:
+    an unknown type or group, or one that has fewer prompts.
     """
     kinds = _kinds(source.families)
     size = source.size or DEFAULT_SIZE
@@ -125,7 +126,8 @@ def _candidates(kind: str, kinds: list[str], source: DataSource) -> Iterator[Que
     """Prompts whose first constraint is of a type, without end."""
     rng = random.Random(content_id([kind, source.seed]))
     for index in count():
-        chosen = _chosen(kind, kinds, rng.randint(1, source.constraints), rng)
+        number = rng.randint(source.least_constraints, source.constraints)
+        chosen = _chosen(kind, kinds, number, rng)
         request = _request(instructions().constraints[kind].requests, rng)
         constraints = [_constraint(one, request, rng) for one in chosen]
         said = (describe(one, rng.randrange(60)) for one in constraints)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from synth import __version__
+from synth.curation.licences import terms_of
 from synth.engine.folder import RunFolder
 from synth.runs.excerpts import rejections
 
@@ -42,7 +43,7 @@ def write_card(
         models=sorted((agent, sorted(found)) for agent, found in models.items()),
         drops=_drops(run, facts["rounds"]),
         flow=flow.read_text(encoding="utf-8") if flow.is_file() else "",
-        licence=_licence(list(facts["licences"])),
+        licence=_licence(list(facts["licences"]), list(facts["terms"])),
         size=next((name for limit, name in SIZES if facts["rows"] < limit), "n>1M"),
         citation=citation,
         version=__version__,
@@ -59,6 +60,7 @@ def _drops(run: Path, rounds: list[int]) -> list[tuple[str, str, int]]:
     return [(stage, reason, count) for (stage, reason), count in total.most_common()]
 
 
-def _licence(names: list[str]) -> str:
-    """As the hub wants it: one licence in small letters, or `other`."""
-    return names[0].lower() if len(names) == 1 and names[0] != "unstated" else "other"
+def _licence(names: list[str], terms: list[str]) -> str:
+    """As the hub wants it: one licence in small letters, or `other`, as where models' terms bind as well."""
+    bound = any(terms_of(name) not in ("public", "free", "unstated") for name in terms)
+    return names[0].lower() if len(names) == 1 and names[0] != "unstated" and not bound else "other"

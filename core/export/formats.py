@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, get_args
 
+from synth.curation.licences import terms_in
 from synth.errors import DataError
 from synth.records import Message, Sample
 
@@ -40,6 +41,7 @@ def _origin(sample: Sample) -> dict[str, Any]:
         "family": sample.family,
         "skills": list(sample.skills),
         "licence": sample.licence,
+        "terms": terms_in(sample),
         "round": sample.round,
     }
 
@@ -150,5 +152,6 @@ def schema(pairs: bool) -> Any:
     messages = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
     sides = ("chosen", "rejected") if pairs else ("completion",)
     texts = [pa.field("id", pa.string()), pa.field("family", pa.string())]
-    more = [("skills", pa.list_(pa.string())), ("licence", pa.string()), ("round", pa.int64())]
+    names = pa.list_(pa.string())
+    more = [("skills", names), ("licence", pa.string()), ("terms", names), ("round", pa.int64())]
     return pa.schema([("prompt", messages), *((side, messages) for side in sides), *texts, *more])

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from synth.curation.licences import UNSTATED, conflicts, incompatible
+from synth.curation.licences import UNSTATED, conflicts, incompatible, terms_in
 from synth.engine.folder import RunFolder
 from synth.errors import DataError, RunError
 from synth.export.card import write_card
@@ -41,6 +41,8 @@ class Exported(BaseModel):
     """Name of the data file."""
     licences: dict[str, int] = Field(default_factory=dict)
     """Licence -> rows; `unstated` for those that name none."""
+    terms: dict[str, int] = Field(default_factory=dict)
+    """Terms on what models write -> rows such a model had a part in; `unstated` where none are known."""
     warnings: list[str] = Field(default_factory=list)
 
 
@@ -55,13 +57,13 @@ def export(
 ) -> Exported:
     """Write the data of `run` into the folder `target`; an earlier export there is replaced.
 
-    `citation` names the method's paper on the card; `mixed` lets rows of licences through whose terms
-    cannot all be met. Raises `RunError` where there are no such data
+    `citation` names the method's paper on the card; `mixed` lets rows of licences and terms
+    through that cannot all be met. Raises `RunError` where there are no such data
     or the folder holds something else, `DataError` where the format or the licences cannot hold them.
     """
     numbers = rounds_with_data(run, round_number)
     if not mixed:
-        _refuse_conflicts(run, Counter(s.licence or UNSTATED for s in read_samples(run, numbers, learner)))
+        _refuse_conflicts(run, read_samples(run, numbers, learner))
     _own(target)
     first = next(read_samples(run, numbers, learner), None)
     if first is None:
@@ -79,7 +81,8 @@ def export(
         pairs=pairs,
         file=name,
         licences=dict(tally.licences.most_common()),
-        warnings=conflicts(tally.licences),
+        terms=dict(tally.terms.most_common()),
+        warnings=conflicts(tally.licences, tally.terms),
     )
     if info := dataset_info(form, done.run, name, pairs):
         RunFolder.write_json(target / INFO, info)
@@ -99,6 +102,7 @@ class _Tally:
         self.rows = 0
         self.families: Counter[str] = Counter()
         self.licences: Counter[str] = Counter()
+        self.terms: Counter[str] = Counter()
         self.models: dict[str, set[str]] = {}
 
     def counting(self, samples: Iterable[Sample]) -> Iterator[Sample]:
@@ -106,17 +110,20 @@ class _Tally:
             self.rows += 1
             self.families[sample.family or "all"] += 1
             self.licences[sample.licence or UNSTATED] += 1
+            self.terms.update(terms_in(sample))
             for call in sample.lineage.calls:
                 self.models.setdefault(call.agent, set()).add(f"{call.model}@{call.weights}")
             yield sample
 
 
-def _refuse_conflicts(run: Path, licences: Counter[str]) -> None:
-    found = incompatible(licences)
+def _refuse_conflicts(run: Path, samples: Iterable[Sample]) -> None:
+    names = (name for sample in samples for name in (sample.licence or UNSTATED, *terms_in(sample)))
+    found = incompatible(dict.fromkeys(names))
     if found:
         raise DataError(
             f"the data of {run} mix licences whose terms cannot all be met: {'; '.join(found)}",
-            "leave a source out, or state its licence: under data; --mixed-licences exports them anyway",
+            "leave a source or a model out, or state its licence: under data, its terms: under models; "
+            "--mixed-licences exports them anyway",
         )
 
 

@@ -189,18 +189,20 @@ def whole(folder: Path) -> Iterator[Path]:
 
 
 def _store_of(journal: Path) -> Store | None:
-    """Where the workers of a run met, if it has any."""
+    """Where the workers of a run met, if it had any and has not taken over all that they made."""
     if not journal.is_file():
         return None
     try:
         connection = open_readonly(journal)
         try:
-            said = dict(connection.execute("SELECT key, value FROM meta WHERE key LIKE 'scale-%'"))
+            said = dict(connection.execute("SELECT key, value FROM meta"))
         finally:
             connection.close()
     except sqlite3.Error:  # whoever asks will find out what is wrong with it
         return None
-    return Store(said["scale-store"], said["scale-journals"] == "files") if said else None
+    if "scale-store" not in said or said.get("state") == "finished":
+        return None
+    return Store(said["scale-store"], said["scale-journals"] == "files")
 
 
 def pour(connection: sqlite3.Connection, rows: Rows) -> tuple[int, list[bytes]]:

@@ -16,7 +16,9 @@ CONNECT_SECONDS = 5.0
 SIDE_FILES = re.compile(
     r"(config|generation_config|special_tokens_map|added_tokens|vocab|preprocessor_config|processor_config)\.json"
     r"|tokenizer[^/]*|chat_template[^/]*|merges\.txt|[^/]*\.model|model\.safetensors\.index\.json"
+    r"|modules\.json|config_sentence_transformers\.json|sentence_\w+_config\.json|\d+_[A-Z]\w+/config\.json"
 )
+"""The last line is how a sentence encoder pools: without it a server would take another way."""
 WEIGHTS = re.compile(r"(?!consolidated)[^/]*\.safetensors")
 
 

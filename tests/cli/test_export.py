@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import orjson
 import pytest
 import yaml
@@ -127,6 +128,24 @@ def test_an_export_replaces_only_an_export(run: Run, examples: Path, tmp_path: P
     code, _, err = run("export", examples, "--to", tmp_path / "mine", "--format", "jsonl")
     assert (code, "--to" in err) == (5, True)
     assert (tmp_path / "mine" / "train.jsonl").read_text() == "mine"
+
+
+def test_an_export_goes_to_any_store(run: Run, examples: Path, tmp_path: Path) -> None:
+    """Its files are those of a folder, an earlier one is replaced, and other things are left alone."""
+    system, place = fsspec.filesystem("memory"), f"/{tmp_path.name}"
+    code, out, _ = run("export", examples, "--to", f"memory:/{place}/out", "--format", "sharegpt")
+    assert (code, out.splitlines()[0]) == (0, f"memory:/{place}/out/train.jsonl: 2 rows")
+    assert run("export", examples, "--to", f"memory:/{place}/out/")[0] == 0
+    names = {path.rpartition("/")[2] for path in system.find(f"{place}/out")}
+    assert names == {"train.parquet", "README.md", "flow.yaml", "export.json"}
+    assert (
+        system.cat(f"{place}/out/train.parquet") == (examples / "export/parquet/train.parquet").read_bytes()
+    )
+    system.pipe(f"{place}/mine/train.jsonl", b"mine")
+    code, _, err = run("export", examples, "--to", f"memory:/{place}/mine", "--format", "jsonl")
+    assert (code, "holds other things" in err) == (5, True)
+    assert system.cat(f"{place}/mine/train.jsonl") == b"mine"
+    system.rm(place, recursive=True)
 
 
 def test_what_cannot_be_exported_is_said(run: Run, examples: Path, tmp_path: Path) -> None:

@@ -58,6 +58,7 @@ def test_sources_that_are_there(
     [
         ("row.jsonl", "no file or folder row.jsonl", "did you mean 'rows.jsonl'?"),
         ("dcs/a.md", "no file or folder dcs/a.md", "write tasks, hub:owner/name, or a path"),
+        ("nosuch://a/b.jsonl", "Protocol not known: nosuch", "install what reads it"),
         ("openai/gsm8k", "no file or folder openai/gsm8k", "hub:openai/gsm8k"),
         ("hub:gsm8k", "expected hub:owner/name", "hub:openai/gsm8k"),
         ("hub:/gsm8k", "expected hub:owner/name", "hub:openai/gsm8k"),

@@ -7,17 +7,22 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import orjson
 import pytest
+import s3fs
+from moto import server as moto
 
-from synth.scale import Scale, desk, head, journal, worker
+from synth.config import DataSource
+from synth.data import read_questions
+from synth.errors import DataError
+from synth.export.upload import upload
+from synth.export.write import MARK
+from synth.scale import Scale, desk, head, journal, merge, worker
 from synth.scale.lease import Owner, take
 from synth.scale.store import Store
 from synth.scale.worker import work
 from tests.scale.runs import ROOT, data, flow_file, receipt, run
 from tests.support.openai_server import ScriptedServer
-
-moto = pytest.importorskip("moto.server")
-s3fs = pytest.importorskip("s3fs")
 
 
 @pytest.fixture
@@ -99,6 +104,28 @@ async def test_a_worker_that_vanishes_leaves_its_journal_in_the_bucket(
     assert many.replayed > 0
     assert many.repeated <= 2 * 4, "four calls at a time in each of two shards were in flight"
     assert not store.names("stages"), "the stages' shards were left behind"
+    monkeypatch.setattr(merge, "Store", _gone)
+    assert receipt(shared) == many, "a finished run needs its bucket no more"
+
+
+def _gone(url: str, in_place: bool) -> Store:
+    raise AssertionError(f"{url} was asked")
+
+
+def test_data_come_from_a_bucket_and_an_export_goes_to_one(bucket: str, tmp_path: Path) -> None:
+    """A real S3 listing has no folders and pages of its own; both are read and written through it."""
+    rows = [{"question": f"{n}?", "answer": str(n)} for n in range(3)]
+    for name, row in zip("abc", rows, strict=True):
+        s3fs.S3FileSystem().pipe_file(f"{bucket}/data/{name}.jsonl", orjson.dumps(row))
+    read = read_questions(DataSource(source=f"{bucket}/data"), base=tmp_path)
+    assert [question.answer for question in read] == ["0", "1", "2"]
+    with pytest.raises(DataError, match="there is no file or folder"):
+        next(read_questions(DataSource(source=f"{bucket}/none.jsonl"), base=tmp_path))
+    for name in ("train.parquet", MARK):
+        (tmp_path / name).write_text(name)
+    for _ in range(2):
+        upload(tmp_path, f"{bucket}/out")
+    assert Store(f"{bucket}/out").names("") == [MARK, "train.parquet"]
 
 
 def _segments(store: Store) -> int:

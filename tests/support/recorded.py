@@ -21,7 +21,6 @@ from synth.config import FlowFile, ModelSpec
 from synth.progress import Progress
 from synth.rounds import lesson, loop
 from synth.students.job import TrainJob, TrainResult, weights_digest
-from synth.teachers.fleet import title
 from synth.teachers.model import Model
 from synth.teachers.team import Team
 
@@ -64,7 +63,7 @@ def with_stand_ins(port: int, weights: Path) -> Iterator[list[TrainJob]]:
     class Served(Team):
         async def _local(self, role: str, spec: ModelSpec) -> Model:
             endpoint = self._endpoint(f"http://127.0.0.1:{port}/v1", spec, None)
-            return Model(role, title(spec), "base-weights", "base", endpoint, self._journal)
+            return Model(role, spec.title, "base-weights", "base", endpoint, self._journal)
 
         async def swap_in(self, role: str, weights: Path, version: str, name: str) -> None:
             assert weights.is_dir()

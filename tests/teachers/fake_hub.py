@@ -15,6 +15,8 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 FILES = {
     "config.json": b'{"model_type": "llama"}',
     "tokenizer.json": b"{}",
+    "modules.json": b"[]",
+    "1_Pooling/config.json": b'{"pooling_mode_mean_tokens": true}',
     "model.safetensors": b"weights" * 1000,
     "original/consolidated.00.pth": b"not wanted",
     "consolidated.safetensors": b"not wanted either",

@@ -56,9 +56,12 @@ def test_a_trusted_server_answers_over_one_kept_connection(
     """A handshake for every call would cost more than the call."""
     opened: list[Connection] = []
     made = Connection.connection_made
-    monkeypatch.setattr(
-        Connection, "connection_made", lambda one, transport: (opened.append(one), made(one, transport))
-    )
+
+    def noted(self: Connection, transport: asyncio.BaseTransport) -> None:
+        opened.append(self)
+        made(self, transport)
+
+    monkeypatch.setattr(Connection, "connection_made", noted)
 
     async def work() -> None:
         async with server() as running:

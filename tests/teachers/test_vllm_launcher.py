@@ -262,7 +262,8 @@ async def test_a_start_that_is_cancelled_leaves_no_process(tmp_path: Path) -> No
 
 
 def test_cpu_arguments(tmp_path: Path) -> None:
-    """The CPU build gets float32, eager mode and a bounded context; the user's arguments cannot move it."""
+    """The CPU build gets float32, eager mode and a bounded context, of a sentence encoder its own; the
+    user's arguments cannot move it."""
     (tmp_path / "config.json").write_text('{"max_position_embeddings": 1024}')
     options = ServerOptions(args=("--max-num-seqs", "4", "--host", "0.0.0.0"))
     args = arguments("cpu", tmp_path, "base", options, 8001, lora=True, max_lora_rank=20)
@@ -270,6 +271,9 @@ def test_cpu_arguments(tmp_path: Path) -> None:
     assert "--dtype float32" in line and "--enforce-eager" in args and "--max-model-len 1024" in line
     assert "--enable-lora" in args and "--max-lora-rank 32" in line and "--max-num-seqs 4" in line
     assert line.endswith(f"--model {tmp_path} --served-model-name base --host 127.0.0.1 --port 8001")
+    (tmp_path / "sentence_bert_config.json").write_text('{"max_seq_length": 256}')
+    encoder = arguments("cpu", tmp_path, "base", ServerOptions(), 8001, lora=False, max_lora_rank=16)
+    assert "--max-model-len 256" in " ".join(encoder)
 
 
 def test_gpu_arguments(tmp_path: Path) -> None:

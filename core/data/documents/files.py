@@ -14,6 +14,7 @@ import orjson
 from synth.config.locate import locate, nearest_to
 from synth.data.documents.passage import Document, Tally
 from synth.data.documents.source import DocumentSource
+from synth.data.remote import fetched, is_remote
 from synth.errors import DataError
 
 __all__ = ["documents"]
@@ -34,7 +35,7 @@ def documents(source: DocumentSource, flow_file: Path, tally: Tally) -> Iterator
 def _all(source: DocumentSource, flow_file: Path, tally: Tally) -> Iterator[Document]:
     if source.source.startswith("hub:"):
         return _rows(_hub(source), source, source.source)
-    root = locate(source.source, flow_file)
+    root = fetched(source.source) if is_remote(source.source) else locate(source.source, flow_file)
     if root is None:
         raise DataError(
             f"there is no file or folder {source.source!r} of documents",

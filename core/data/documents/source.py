@@ -13,8 +13,8 @@ class DocumentSource(Strict):
     """A folder, a file, a jsonl of texts, a data set of the hub, or the model itself."""
 
     source: str
-    """A folder or file of documents, a `.jsonl` file, `hub:owner/name`, or `magpie`: user turns
-    that a model makes up from the start of its chat template alone (arXiv 2406.08464)."""
+    """A folder or file of documents, a `.jsonl` file, an fsspec URL of such, `hub:owner/name`, or `magpie`:
+    user turns that a model makes up from the start of its chat template alone (arXiv 2406.08464)."""
     include: tuple[str, ...] = ("**/*",)
     """Files of a folder to read, as globs relative to it."""
     exclude: tuple[str, ...] = ()
