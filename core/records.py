@@ -148,6 +148,9 @@ class Sample(Record):
     skills: tuple[str, ...] = ()
     family: str = ""
     licence: str = ""
+    """Of the data it was made from."""
+    terms: dict[str, str] = Field(default_factory=dict)
+    """Model that had a part in it -> licence or terms on what that model writes; empty if unknown."""
     verdicts: tuple[Verdict, ...] = ()
     lineage: Lineage = Lineage()
     meta: dict[str, Any] = Field(default_factory=dict)

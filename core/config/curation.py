@@ -13,9 +13,11 @@ __all__ = [
     "Action",
     "Balance",
     "Curate",
+    "EmbeddingRule",
     "JudgeRules",
     "LanguageRule",
     "LengthRule",
+    "Markers",
     "NearRule",
     "OverlapRule",
     "Private",
@@ -25,6 +27,18 @@ __all__ = [
 Action = Literal["drop", "mask", "off"]
 
 
+class EmbeddingRule(Strict):
+    """Near-duplicates in meaning, by an embedding model: the same said in other words."""
+
+    role: str = "embedder"
+    """Who embeds: a role under `models` with `api: embeddings`, or a program."""
+    threshold: float = Field(default=0.95, gt=0, le=1)
+    """Cosine from which two texts are alike, prompts and answers each. Models differ in what theirs mean."""
+    piece: int = Field(default=500, gt=0)
+    """Most characters that are embedded at once (small encoders take 256 tokens); of a longer text the mean
+    of its pieces is taken."""
+
+
 class NearRule(Strict):
     """Near-duplicates: the prompts are alike, the answers are alike, and both hold the same numbers."""
 
@@ -32,6 +46,8 @@ class NearRule(Strict):
     """Jaccard similarity of five-word shingles, as MinHash estimates it, from which texts are alike."""
     least: int = Field(default=20, ge=0)
     """Fewest words of an answer that is compared: a short one may be right for many alike questions."""
+    embedding: EmbeddingRule | None = None
+    """Compare meanings as well; `embedding: {}` asks the role `embedder`."""
 
 
 class OverlapRule(Strict):
@@ -137,6 +153,17 @@ class Balance(Strict):
     """Examples of each kind, a learner each; which of more are kept is drawn by the run's seed."""
 
 
+class Markers(Strict):
+    """What is known of a sample, written after its prompt in training and nowhere else."""
+
+    by: tuple[str, ...] = Field(min_length=1)
+    """`family`, `skill`, `meta.NAME`, or a verdict such as a judge's `quality`; a marker each."""
+    drop_all: float = Field(default=0.5, ge=0, lt=1)
+    """Share of samples without any: the student is asked so later. The paper's rates are not known."""
+    drop_each: float = Field(default=0.2, ge=0, lt=1)
+    """Share of the others' markers that are left out, each by itself."""
+
+
 class Curate(Strict):
     """What is dropped or changed of a round's samples before the student learns from them; all is counted."""
 
@@ -159,11 +186,15 @@ class Curate(Strict):
     language: LanguageRule | None = None
     judge: JudgeRules | None = None
     balance: Balance | None = None
+    markers: Markers | None = None
+    """Tell the student in training what a sample is: `markers: {by: [family, quality]}`."""
 
     @model_validator(mode="after")
     def _tags_need_a_judge(self) -> Curate:
-        if self.judge is None and self.balance and self.balance.by in ("task", "difficulty", "quality"):
-            raise ValueError(f"'{self.balance.by}' is what a judge says of a sample; write judge: as well")
+        named = [self.balance.by] if self.balance else []
+        for name in (*named, *(self.markers.by if self.markers else ())):
+            if self.judge is None and name in ("task", "difficulty", "quality"):
+                raise ValueError(f"'{name}' is what a judge says of a sample; write judge: as well")
         return self
 
     def as_published(self) -> Curate:

@@ -150,6 +150,20 @@ class FlowFile(Strict):
             raise ValueError(f"there is no models.{curate.judge.role}; name one of: {', '.join(specs)}")
         return curate
 
+    @field_validator("curate")
+    @classmethod
+    def _embedder_is_a_role(cls, curate: Curate, info: ValidationInfo) -> Curate:
+        specs: dict[str, ModelSpec] = info.data.get("models") or {}
+        embedding = curate.near.embedding if curate.near else None
+        if embedding is None or not specs:
+            return curate
+        spec = specs.get(embedding.role)
+        if spec is None:
+            raise ValueError(f"there is no models.{embedding.role}; add it, with 'api: embeddings'")
+        if spec.kind != "program" and spec.api != "embeddings":
+            raise ValueError(f"models.{embedding.role} writes text; give it 'api: embeddings'")
+        return curate
+
     @model_validator(mode="after")
     def _as_published(self) -> FlowFile:
         if self.with_.get("arm") == "faithful":

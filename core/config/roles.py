@@ -80,6 +80,9 @@ class ModelSpec(Strict):
     api: Literal["chat", "pooling", "classify", "embeddings"] = "chat"
     """What it is asked for: text, or (of vLLM's pooling models) scores and vectors, as JSON lists."""
     server: ServerOptions = ServerOptions()
+    terms: str = ""
+    """Licence or terms on what it writes, such as `Apache-2.0`, `OpenAI-terms` or `unconditional`, carried
+    by every record made with it; by default what is known of the model."""
     concurrency: int | None = Field(default=None, gt=0)
     """Calls in flight, at each server; by default it finds its own level."""
     timeout: float = Field(default=120.0, gt=0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from synth.config.strict import Strict
 
@@ -15,12 +15,15 @@ class DataSource(Strict):
     """Where questions come from: task families, or a file, folder or hub data set."""
 
     source: str
-    """`tasks`, `instructions` or `topics` (procedural), a path (jsonl, parquet, csv), or `hub:owner/name`."""
+    """`tasks`, `instructions` or `topics` (procedural), a path or fsspec URL (jsonl, parquet, csv),
+    or `hub:owner/name`."""
     families: tuple[str, ...] = ()
     """Task families to draw from, of `instructions` constraint types or groups (IFEval ids); all that
     are cheap to check when empty. Only for built-in sources."""
     constraints: int = Field(default=1, gt=0)
     """Most constraints a prompt of `instructions` has."""
+    least_constraints: int = Field(default=1, gt=0)
+    """Fewest it has, as far as that many go together."""
     size: int | None = Field(default=None, gt=0)
     """Items to take; for built-in sources items per family."""
     seed: int = 0
@@ -43,6 +46,15 @@ class DataSource(Strict):
     """What an answer looks like; task families know their own, and a row may say it as `answer_kind`."""
     licence: str = ""
     """Licence of the data, carried by every record made from it."""
+
+    @model_validator(mode="after")
+    def _constraints_go_together(self) -> DataSource:
+        if self.least_constraints > self.constraints:
+            raise ValueError(
+                f"a prompt with at least {self.least_constraints} constraints cannot have at most "
+                f"{self.constraints}; raise constraints"
+            )
+        return self
 
 
 class Curriculum(Strict):

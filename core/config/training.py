@@ -82,6 +82,8 @@ class Train(Strict):
     max_grad_norm: float = Field(default=1.0, gt=0)
     max_length: int = Field(default=1024, gt=0)
     """Tokens of prompt plus answer; longer examples are rejected, never cut silently."""
+    group_by_length: bool = False
+    """Batches of examples about equally long, which spares padding; only for `sft`, `dft`, `asft`, `pear`."""
     packing: bool = False
     """Several examples a sequence; only for `sft` and `dft`."""
     loss_on: Literal["answer", "assistant"] = "answer"
@@ -101,6 +103,10 @@ class Train(Strict):
     def _settings_go_together(self) -> Train:
         if self.packing and self.objective not in ("sft", "dft"):
             raise ValueError(f"'{self.objective}' cannot be packed; write 'packing: false'")
+        if self.group_by_length and (self.packing or self.objective not in ("sft", "dft", "asft", "pear")):
+            raise ValueError(
+                "group_by_length sorts whole answers; leave it out, or write packing: false, objective: sft"
+            )
         if self.loss_on == "assistant" and NEEDS[self.objective] != "answers":
             raise ValueError(f"'{self.objective}' learns whole answers; write 'loss_on: answer'")
         if self.loss_on == "assistant" and self.objective == "response-only":

@@ -17,6 +17,7 @@ from synth.curation.balance import Balanced
 from synth.curation.contamination import HeldOut
 from synth.curation.filters import by_language, by_length, malformed, refusing
 from synth.curation.lint import PairLint
+from synth.curation.markers import by_markers
 from synth.curation.near import NearDuplicates
 from synth.curation.private import by_private
 from synth.curation.repetition import by_repetition
@@ -112,7 +113,7 @@ def settle(
     limit: int | None,
     seed: int,
 ) -> None:
-    """Shuffle the samples, cap what is too frequent, and cut to the budgets.
+    """Shuffle the samples, cap what is too frequent, cut to the budgets, and mark what is left.
 
     Samples beyond a learner's `token_budget` tokens or `limit` examples go with the reason
     `over-budget`: they are sound and simply not needed, and arms compared at equal size share the budget.
@@ -136,6 +137,9 @@ def settle(
             taken[learner] += 1
             used[learner] += tokens
     result.steps["budget"] = budget
+    if rules.markers:
+        kept, result.samples = result.samples, []
+        sift(result, kept, [Step("markers", by_markers(rules.markers, seed))])
     result.tokens = used.total()
 
 

@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 
 from synth.curation.curate import Curated
-from synth.curation.licences import conflicts
+from synth.curation.licences import UNSTATED, conflicts, terms_in
+from synth.curation.markers import MARKERS
 from synth.engine.folder import RunFolder
 from synth.errors import DataError
 from synth.records import Rejection, Sample
@@ -63,6 +64,10 @@ def _write(folder: Path, role: str, samples: list[Sample]) -> bytes:
         )
     flagged = any(sample.meta.get("unfinished") for sample in samples)
     rows = [_row(sample) | ({"unfinished": _unfinished(sample)} if flagged else {}) for sample in samples]
+    if any(MARKERS in sample.meta for sample in samples):
+        rows = [
+            row | {MARKERS: sample.meta.get(MARKERS, "")} for row, sample in zip(rows, samples, strict=True)
+        ]
     lines = b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows)
     path = rows_file(folder, role)
     RunFolder.write(path.with_suffix(".jsonl"), lines)
@@ -105,7 +110,8 @@ def _card(curated: Curated, drops: Counter[str], facts: dict[str, Any]) -> str:
     )
     kinds = "pairs" if all(sample.chosen for sample in curated.samples) else "examples"
     families = Counter(sample.family or "all" for sample in curated.samples)
-    licences = Counter(sample.licence or "unstated" for sample in curated.samples)
+    licences = Counter(sample.licence or UNSTATED for sample in curated.samples)
+    terms = Counter(name for sample in curated.samples for name in terms_in(sample))
     return environment.get_template("card.md.j2").render(
         samples=len(curated.samples),
         tokens=curated.tokens,
@@ -114,7 +120,8 @@ def _card(curated: Curated, drops: Counter[str], facts: dict[str, Any]) -> str:
         lint=curated.lint.figures(),
         drops=sorted(drops.items()),
         licences=dict(licences.most_common()),
-        warnings=conflicts(licences),
+        terms=dict(terms.most_common()),
+        warnings=conflicts(licences, terms),
         steps=curated.steps,
         judge=curated.judge,
         facts=facts,

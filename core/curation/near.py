@@ -16,7 +16,7 @@ from synth.config.curation import NearRule
 from synth.curation.step import Fault, sides, text_of
 from synth.records import Sample
 
-__all__ = ["NearDuplicates"]
+__all__ = ["NearDuplicates", "comparable", "figures"]
 
 SHINGLE = 5
 """Words that are compared together."""
@@ -52,11 +52,9 @@ class NearDuplicates:
 
     def __call__(self, sample: Sample) -> Sample | Fault:
         """The sample, or that an earlier one resembles it."""
-        parts = sides(sample)
-        if min(len(text_of(messages).split()) for messages in parts.values()) < self.rule.least:
+        if (found := comparable(sample, self.rule.least)) is None:
             return sample
-        prompt, answer = text_of(sample.prompt), "\n\n".join(map(text_of, parts.values()))
-        signature = signed(prompt, answer, salt=f"{sample.learner}/{'/'.join(parts)}")
+        signature = signed(*found)
         alike = self._like(signature)
         if alike is not None:
             return Fault(
@@ -78,17 +76,31 @@ class NearDuplicates:
         return None
 
 
+def comparable(sample: Sample, least: int) -> tuple[str, str, str] | None:
+    """Its prompt, its answers, and what only samples of its kind share; None if an answer has under
+    `least` words."""
+    parts = sides(sample)
+    if min(len(text_of(messages).split()) for messages in parts.values()) < least:
+        return None
+    kind = f"{sample.learner}/{'/'.join(parts)}"
+    return text_of(sample.prompt), "\n\n".join(map(text_of, parts.values())), kind
+
+
 def signed(prompt: str, answer: str, salt: str = "") -> Signature:
     """The signature of a prompt and an answer. `salt` and their numbers keep bands apart."""
     first, second = _sketch(prompt), _sketch(answer)
-    apart = hash(
-        (salt, *(hash(tuple(sums.findall(text))) for sums in (_NUMBER, _MINUS) for text in (prompt, answer)))
-    )
+    sums = figures(prompt, answer, salt)
     bands = (
-        hash((apart, at, *first[at : at + DEPTH], *second[at : at + DEPTH]))
+        hash((sums, at, *first[at : at + DEPTH], *second[at : at + DEPTH]))
         for at in range(0, BANDS * DEPTH, DEPTH)
     )
     return Signature(_low(first), _low(second), tuple(bands))
+
+
+def figures(prompt: str, answer: str, salt: str = "") -> int:
+    """A hash of the numbers and signs of both, in their order."""
+    found = (hash(tuple(sums.findall(text))) for sums in (_NUMBER, _MINUS) for text in (prompt, answer))
+    return hash((salt, *found))
 
 
 def similarity(one: bytes, other: bytes) -> float:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["word_vectors"]
+__all__ = ["unit", "word_vectors"]
 
 WIDTH = 4096
 """Columns: with few words a text, collisions are rare and memory bounded."""
@@ -31,3 +31,11 @@ def word_vectors(texts: Sequence[str]) -> NDArray[np.float32]:
         for column, times in count.items():
             row[column] = times * (np.log((1 + len(texts)) / (1 + spread[column])) + 1)
     return vectors
+
+
+def unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The rows, each of length one; a row of zeros stays one."""
+    import numpy as np
+
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.where(lengths > 0, lengths, np.float32(1))  # type: ignore[no-any-return]

@@ -17,7 +17,9 @@ from synth.records import Sample
 from synth.rounds.held_out import held_out_texts
 from synth.rounds.learnable import check_samples, with_truths
 from synth.rounds.lesson import training_of
+from synth.rounds.meaning import drop_same_meaning
 from synth.rounds.quality import gold_of, judge_samples
+from synth.rounds.terms import with_terms
 from synth.rounds.watch import watch
 from synth.teachers.team import Team
 
@@ -36,6 +38,7 @@ async def make_data(session: Session, flow: Flow, team: Team) -> Curated:
     if session.flow.curate.judge is not None:
         gold_of(session, session.flow.curate.judge)  # now: a faulty line is found before anything is paid
     samples = with_truths(session, await flow.generate(session), training_of)
+    samples = with_terms(session.flow, samples)
     curated = await _curated(session, flow, samples, held_out, token_counter(tokenizer))
     if not curated.samples if session.flow.generate_only else not curated.of("student"):
         raise SynthError(
@@ -64,6 +67,9 @@ async def _curated(
     session.begin("curate")
     steps = steps_of(rules, held_out, curated.lint, count_tokens, params.lint_drop, flow.delimiters)
     sift(curated, samples, steps)
+    if rules.near is not None and rules.near.embedding is not None:
+        await drop_same_meaning(session, rules.near, rules.near.embedding, curated)
+        session.begin("curate")
     if rules.judge is not None:
         await judge_samples(session, rules.judge, curated)
         session.begin("curate")

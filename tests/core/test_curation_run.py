@@ -65,6 +65,19 @@ def test_defaults_drop_repetitions_alone(run: Callable[..., Path]) -> None:
     assert "Curation, step by step" in report and "near-duplicates" in report
 
 
+def test_markers_and_terms_are_told_of(run: Callable[..., Path]) -> None:
+    """Markers are counted and stand beside the prompt; samples and card name what the models' terms are."""
+    folder = run("curate: {markers: {by: [skill], drop_all: 0, drop_each: 0}}")
+    tally = curated(folder)["steps"]["markers"]
+    assert tally["changed"] == tally["kept"] > 0
+    rows = [json.loads(line) for line in (folder / "rounds/1/data/train.jsonl").read_text().splitlines()]
+    assert all(row["markers"].startswith("[skill: ") for row in rows)
+    assert not any("[skill: " in row["prompt"][-1]["content"] for row in rows)
+    samples = [json.loads(line) for line in (folder / "rounds/1/data/samples.jsonl").read_text().splitlines()]
+    assert all(sample["terms"] for sample in samples if sample["lineage"]["calls"])
+    assert "terms on what the models write" in (folder / "rounds/1/data/README.md").read_text()
+
+
 def test_a_test_set_of_ones_own_is_kept_out(run: Callable[..., Path], tmp_path: Path) -> None:
     """Named by its path; what was made of its questions is gone, and nothing else."""
     before = run("")

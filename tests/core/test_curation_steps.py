@@ -302,7 +302,7 @@ def test_steps_are_counted_in_their_order() -> None:
         ("CC-BY-4.0", "free"), ("CC BY-SA 4.0", "share-alike"), ("cc-by-nc-4.0", "non-commercial"),
         ("CC-BY-NC-SA-4.0", "non-commercial"), ("CC-BY-ND-4.0", "no-derivatives"),
         ("GPL-3.0-only", "share-alike"),
-        ("ODbL-1.0", "share-alike"), ("BSD-3-Clause", "free"), ("llama3.1", "unknown"), ("ODC-BY", "free"),
+        ("ODbL-1.0", "share-alike"), ("BSD-3-Clause", "free"), ("llama3.1", "named"), ("ODC-BY", "free"),
     ],
 )  # fmt: skip
 def test_terms_of_licences(licence: str, terms: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from synth.config import DataSource
 from synth.data import normalise, overlap, question_texts, read_questions
@@ -57,6 +58,17 @@ def test_constraints_go_together_and_are_all_said() -> None:
         pairs = product(question.skills, repeat=2)
         assert all(one == other or instructions().together(one, other) for one, other in pairs)
         assert len(set(question.skills)) == len(question.skills)
+
+
+def test_a_least_number_of_constraints_is_kept_where_types_go_together() -> None:
+    """Prompts that are seldom followed by chance; a type that goes with nothing else stays alone."""
+    three = ("punctuation:no_comma", "startend:quotation", "detectable_format:title")
+    questions = draw(*three, constraints=3, least_constraints=3)
+    assert {len(question.meta["constraints"]) for question in questions} == {3}
+    apart = draw("startend:end_checker", "detectable_content:postscript", constraints=2, least_constraints=2)
+    assert {len(question.meta["constraints"]) for question in apart} == {1}
+    with pytest.raises(ValidationError, match="raise constraints"):
+        DataSource(source="instructions", constraints=1, least_constraints=2)
 
 
 def test_exclusion_is_mutual_and_covers_groups() -> None:
