@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -77,6 +78,7 @@ def run(
     fresh: bool = False,
     replay: str | PathLike[str] | None = None,
     scale: Scale | None = None,
+    mirror: str | None = None,
     quiet: bool = False,
 ) -> Run:
     """Run a flow to its end, or go on where it stopped: `synth run` from a script or a notebook.
@@ -100,7 +102,9 @@ def run(
 
     async def work() -> list[Decision]:
         with make_progress(quiet) as progress:
-            return await execute(loaded, folder.path, progress, fresh=fresh, replay=replay, scale=scale)
+            return await execute(
+                loaded, folder.path, progress, fresh=fresh, replay=replay, scale=scale, mirror=mirror
+            )
 
     return Run(folder.path, _finished(work))
 
@@ -113,14 +117,18 @@ async def execute(
     fresh: bool = False,
     replay: str | PathLike[str] | None = None,
     scale: Scale | None = None,
+    mirror: str | None = None,
 ) -> list[Decision]:
     """What the command and `run` share: nothing in this process may send what it does anywhere."""
     from synth.engine.folder import RunFolder
     from synth.rounds.loop import run as go
+    from synth.scale.mirror import mirrored
 
     os.environ["LANGSMITH_TRACING"] = os.environ["LANGCHAIN_TRACING_V2"] = "false"
     recorded = None if replay is None else Path(replay)
-    return await go(loaded, RunFolder(folder), progress, fresh=fresh, replay=recorded, scale=scale)
+    copy = mirrored(mirror, folder, progress.log, fresh=fresh) if mirror else contextlib.nullcontext()
+    async with copy:
+        return await go(loaded, RunFolder(folder), progress, fresh=fresh, replay=recorded, scale=scale)
 
 
 def _finished(work: Callable[[], Coroutine[Any, Any, list[Decision]]]) -> list[Decision]:

@@ -21,14 +21,12 @@ from transformers import PreTrainedTokenizerBase
 from trl import DPOConfig, DPOTrainer
 
 from synth.config.flowfile import Dpo
+from synth.students.gradients import gradient_differences
 from synth.students.job import TrainJob
 from synth.students.traced import Traced, trace
 from synth.students.weights import load_model, new_adapter
 
 __all__ = ["PairTrainer", "loss_settings", "make_trainer", "shared"]
-
-TAU = 0.5
-"""A pair still pulls at the weights where sigmoid(-margin) is at least this (arXiv 2510.02341)."""
 
 
 def make_trainer(
@@ -44,6 +42,9 @@ def make_trainer(
         peft_config=new_adapter(job, model),
     )
     trainer.averages = trainer.loss_types[0] == "sigmoid_norm"
+    trainer.pull_at = job.train.dpo.pull_at
+    # Several processes may hold only a part of the weights each.
+    trainer.compared = job.train.dpo.gradient_pairs if trainer.accelerator.num_processes == 1 else 0
     trace(trainer)
     if isinstance(trainer.model, PeftModel) and "ref" in trainer.model.peft_config:
         # TRL's copy of the adapter as it was at the start, needed no more; it would be saved with each
@@ -82,6 +83,10 @@ class PairTrainer(Traced, DPOTrainer):  # type: ignore[misc]  # trl is not typed
 
     averages = False
     """Whether margins are of log-probabilities averaged over an answer's tokens."""
+    pull_at = 0.5
+    """A pair still pulls at the weights where sigmoid(-margin) is at least this."""
+    compared = 0
+    """Pairs of each step whose gradients are compared."""
 
     def _prepare_dataset(self, dataset: Dataset, *rest: Any) -> Dataset:
         return dataset
@@ -90,6 +95,9 @@ class PairTrainer(Traced, DPOTrainer):  # type: ignore[misc]  # trl is not typed
         with _log_probs(self.model) as seen:
             loss = super()._compute_loss(model, inputs, return_outputs)
         self._note(seen[0], inputs)
+        if self.compared and self.model.training:
+            norms = gradient_differences(self.accelerator.unwrap_model(model), inputs, self.compared)
+            self._metrics["train"]["gradient_difference"].append(torch.stack(norms).mean().item())
         return loss
 
     def _note(self, log_probs: torch.Tensor, inputs: dict[str, torch.Tensor]) -> None:
@@ -109,7 +117,7 @@ class PairTrainer(Traced, DPOTrainer):  # type: ignore[misc]  # trl is not typed
             "chosen_change": change[0],
             "rejected_change": change[1],
             "pull": pull,
-            "pull_share": (pull >= TAU).float(),
+            "pull_share": (pull >= self.pull_at).float(),
         }
         for name, values in figures.items():
             mean = self.accelerator.gather(values.detach()).mean().item()

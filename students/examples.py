@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,7 +14,7 @@ from datasets import Dataset
 from synth.config.objectives import Material
 from synth.errors import DataError
 
-__all__ = ["COLUMNS", "TRUTH", "UNFINISHED", "load_examples"]
+__all__ = ["COLUMNS", "MARKERS", "TRUTH", "UNFINISHED", "load_examples"]
 
 COLUMNS: dict[Material, tuple[str, ...]] = {
     "answers": ("prompt", "completion"),
@@ -24,12 +25,15 @@ COLUMNS: dict[Material, tuple[str, ...]] = {
 """What an objective needs -> what a row must have."""
 UNFINISHED = "unfinished"
 """Column with the names of a row's answers that were cut off where they were made."""
+MARKERS = "markers"
+"""Column with what training puts after a row's prompt."""
 TRUTH = "truth"
 """Column with a row's `Question` as JSON: what is known to be right."""
 
 
 def load_examples(path: Path, columns: Sequence[str] = COLUMNS["answers"]) -> Dataset:
     """These columns of every row, and `unfinished` if there; others are passed over. All is in memory.
+    Where a row has `markers`, the last turn of its user ends with them.
 
     Raises `DataError` for a file that is missing, empty or of another shape.
     """
@@ -38,7 +42,9 @@ def load_examples(path: Path, columns: Sequence[str] = COLUMNS["answers"]) -> Da
     cure += ", and truth: a question with its answer as JSON" if TRUTH in columns else ""
     doing = f"reading the training data {path}"
     try:
-        table = _jsonl(path, [*columns, UNFINISHED]) if path.suffix == ".jsonl" else pq.read_table(path)
+        table = (
+            _jsonl(path, [*columns, UNFINISHED, MARKERS]) if path.suffix == ".jsonl" else pq.read_table(path)
+        )
     except (OSError, ValueError, pa.ArrowException) as error:
         raise DataError(
             f"{doing}: {error}", "give a parquet or jsonl file that is there and whole"
@@ -56,7 +62,19 @@ def load_examples(path: Path, columns: Sequence[str] = COLUMNS["answers"]) -> Da
         if table.column(name).null_count:
             raise DataError(f"{doing}: '{name}' is empty in {table.column(name).null_count} rows", cure)
     flag = [UNFINISHED] if UNFINISHED in table.column_names else []
+    if MARKERS in table.column_names:
+        marked = Dataset(table.select([*columns, *flag, MARKERS]))
+        return marked.map(_marked, remove_columns=[MARKERS])
     return Dataset(table.select([*columns, *flag]))
+
+
+def _marked(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with its markers after the last turn of its user."""
+    prompt = [dict(turn) for turn in row["prompt"]]
+    last = next((turn for turn in reversed(prompt) if turn["role"] == "user"), None)
+    if last and row[MARKERS]:
+        last["content"] += f"\n\n{row[MARKERS]}"
+    return {"prompt": prompt}
 
 
 def _jsonl(path: Path, columns: Sequence[str]) -> pa.Table:

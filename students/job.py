@@ -16,11 +16,12 @@ from synth.records import content_id
 __all__ = ["Job", "TrainJob", "TrainResult", "decisive", "digest", "weights_digest", "write_file"]
 
 ASIDE: dict[str, Any] = {name: True for name in ("data", "output", "work", "adapter", "name", "launch")}
-ASIDE["train"] = {"threads", "save_steps", "recipe", "launch", "trackers"}
+ASIDE["train"] = {name: True for name in ("threads", "save_steps", "recipe", "launch", "trackers")}
+ASIDE["train"]["dpo"] = {"gradient_pairs": True, "pull_at": True}
 """What of a job has no part in the weights, or has it by its content."""
 SINCE = (
     *("kto", "orpo", "simpo", "asft", "pear", "grpo", "prefix_rft", "hpt"),
-    *("final_rate", "optimizer", "betas", "loss_on", "verifier", "trainer"),
+    *("final_rate", "optimizer", "betas", "loss_on", "verifier", "trainer", "group_by_length"),
 )
 """Settings that came later: at their defaults they leave a fingerprint as it was before them."""
 

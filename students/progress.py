@@ -19,7 +19,7 @@ __all__ = ["FIGURES", "Progress"]
 COMMON = ("loss", "learning_rate", "grad_norm")
 _PAIRS = (
     *("margin", "accuracy", "chosen_logp", "rejected_logp", "chosen_change", "rejected_change"),
-    *("pull", "pull_share"),
+    *("pull", "pull_share", "gradient_difference"),
 )
 _MARGIN = {
     "margin": "rewards/margins",

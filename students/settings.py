@@ -46,6 +46,7 @@ def trl_settings(job: TrainJob, processes: int) -> dict[str, Any]:
         "weight_decay": train.weight_decay,
         "max_grad_norm": train.max_grad_norm,
         "max_length": train.max_length,
+        **({"train_sampling_strategy": "group_by_length"} if train.group_by_length else {}),
         "seed": train.seed,
         "save_strategy": "steps",
         "save_steps": train.save_steps,

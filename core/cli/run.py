@@ -53,6 +53,7 @@ from synth.flowfiles import load, run_name
     show_default=True,
     help="Seconds after which a silent worker's shards are given to others.",
 )
+@click.option("--mirror", metavar="URL", help="Keep a copy of the run there, to go on from elsewhere.")
 @click.option("--quiet", is_flag=True, help="Print the result alone.")
 def command(
     flow: Path,
@@ -68,6 +69,7 @@ def command(
     store: str | None,
     shard: int | None,
     lease: float,
+    mirror: str | None,
     quiet: bool,
 ) -> None:
     """Run FLOW, or go on where it stopped.
@@ -78,6 +80,7 @@ def command(
     synth run flows/stat.yaml --profile gpu --name night-1
     synth run flows/stat.yaml --replay runs/stat
     synth run flows/stat.yaml --executor local --workers 4
+    synth run flows/stat.yaml --mirror s3://bucket/runs
 
     A replay is a run of its own, by default NAME-replay. It stops at the first call, or the first
     training, that RUN does not have; without --replay (and with --name NAME-replay) it then goes
@@ -106,7 +109,9 @@ def command(
         for name in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(name, task.cancel)
         with make_progress(quiet) as progress:
-            decisions = await execute(loaded, folder, progress, fresh=fresh, replay=replay, scale=scale)
+            decisions = await execute(
+                loaded, folder, progress, fresh=fresh, replay=replay, scale=scale, mirror=mirror
+            )
         for number, decision in enumerate(decisions, 1):
             click.echo(f"round {number}: {decision.decision}: {decision.reason}")
         click.echo(f"report: {folder / 'report.html'}")

@@ -94,7 +94,7 @@ class Dpo(Strict):
     stop_when_both_fall: float | None = Field(default=None, gt=0)
     """Training stops once both answers lost so many nats a token against the start."""
     pull_at: float = Field(default=0.5, gt=0, lt=1)
-    """A pair still pulls where sigmoid(-margin) is at least this, for the log alone (tau, arXiv 2510.02341)."""
+    """A pair still pulls where sigmoid(-margin) is at least this, for the log alone (arXiv 2510.02341)."""
     gradient_pairs: int = Field(default=0, ge=0)
     """Pairs of each step whose gradients of chosen and rejected answer are compared, for the log alone
     (arXiv 2510.02341); each takes a pass more. Only on one GPU or CPU."""

@@ -7,6 +7,7 @@ exactly one of many win, where the store can do that (see `create`).
 from __future__ import annotations
 
 import os
+import shutil
 import time
 import uuid
 from collections.abc import Iterator
@@ -76,6 +77,25 @@ class Store:
                         part.unlink()
                     raise
 
+    def upload(self, path: Path, name: str) -> None:
+        """Replace a file by the one at `path`, however large. Raises `FileNotFoundError` if that is gone."""
+        with self._asked(name):
+            if self.local is None:
+                self._fs.put_file(str(path), f"{self._root}/{name}")
+                return
+            part = self._part(name, b"")
+            shutil.copyfile(path, part)
+            part.replace(self.local / name)
+
+    def download(self, name: str, path: Path) -> None:
+        """Put a copy of a file to `path`."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with self._asked(name):
+            if self.local is None:
+                self._fs.get_file(f"{self._root}/{name}", str(path))
+            else:
+                shutil.copyfile(self.local / name, path)
+
     def create(self, name: str, data: bytes) -> bool:
         """Write a file that is not there yet; False if another was first. Exactly one of many wins.
 
@@ -113,8 +133,6 @@ class Store:
             if self.local is None:
                 self._fs.rm(f"{self._root}/{name}".rstrip("/"), recursive=True)
             elif (self.local / name).is_dir():
-                import shutil
-
                 shutil.rmtree(self.local / name)
             else:
                 (self.local / name).unlink()

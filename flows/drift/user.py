@@ -20,12 +20,20 @@ from synth.flows.drift.guide import Guide
 from synth.flows.drift.signals import Signal
 from synth.records import Message
 from synth.teachers.novice import small_talk
-from synth.verify.constraints import describe, find_constraints
+from synth.verify.constraints import Constraint, describe, find_constraints
 
 __all__ = ["KINDS", "complained", "displeased"]
 
 KINDS = ("correction", "repetition", "frustration")
 """How a user can complain: say what is wrong, say it again, or lose patience."""
+NOT_ASKED = (
+    Constraint(type="punctuation:no_comma", args={}),
+    Constraint(type="change_case:english_lowercase", args={}),
+    Constraint(type="startend:quotation", args={}),
+    Constraint(type="detectable_format:title", args={}),
+    Constraint(type="detectable_content:postscript", args={"postscript_marker": "P.S."}),
+)
+"""What a user may complain of without having asked for it."""
 LONGEST = 4096
 """Tokens of a dialogue: nothing of a warm start is cut."""
 
@@ -43,12 +51,17 @@ def displeased(messages: Sequence[Message]) -> str:
 def complained(messages: Sequence[Message], sample: int) -> list[Message]:
     """The dialogue of a warm start: every second answer is one to a complaint about a novice's small talk.
 
-    `messages` end with a request that carries constraints; what is complained of is all of them.
+    `messages` end with a request that carries constraints; what is complained of is all of them,
+    and every other time something that was not asked for, so that a complaint has to be read.
     """
     if sample % 2 == 0:
         return list(messages)
     rng = random.Random(f"{sample}/{messages[-1]['content']}")
-    missed = " ".join(describe(one) for one in find_constraints(messages[-1]["content"]))
+    missing = find_constraints(messages[-1]["content"])
+    if sample % 4 == 3:
+        asked = {one["type"] for one in missing}
+        missing = [rng.choice([one for one in NOT_ASKED if one["type"] not in asked])]
+    missed = " ".join(map(describe, missing))
     feedback = rng.choice(_wordings()[rng.choice(KINDS)]).replace("{missed}", missed)
     signal = Signal.of(messages, small_talk(rng), satisfied=False, feedback=feedback)
     return Guide(LONGEST).chat(signal)

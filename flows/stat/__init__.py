@@ -28,7 +28,7 @@ from synth.flows.stat.make import make_graph
 from synth.flows.stat.missing import MissingSkillProfile, count_missing, read_history
 from synth.flows.stat.naming import make_catalogue, merge_graph, name_graph
 from synth.flows.stat.neighbours import embed_graph, nearest_questions
-from synth.flows.stat.pairs import pairs_of, plan_near, plan_seeds
+from synth.flows.stat.pairs import pairs_of, plan_like, plan_near, plan_seeds
 from synth.flows.stat.params import Params
 from synth.flows.stat.plan import plan
 from synth.flows.stat.pool import Pool
@@ -75,7 +75,7 @@ async def generate(session: Session) -> Iterable[Sample]:
     history = read_history(session.folder.path / "rounds", session.round, source)
     profile = count_missing(asked, results, history, round=session.round, source=source)
     index = Pool.of(pool, catalogue, asked, 0 if params.faithful else params.min_items)
-    if params.arm == "control-embedding":
+    if params.by_likeness:
         seeds = await _near(session, params, results, asked, pool)
     else:
         pairs = pairs_of(results, asked, catalogue.skills, params, session.flow.seed, profile)
@@ -116,11 +116,14 @@ async def _near(
     asked: Sequence[Question],
     pool: Sequence[Question],
 ) -> list[Seed]:
-    """Seeds of `control-embedding`, for as many difficult questions as the other arms use."""
+    """Seeds of the controls by likeness, for as many difficult questions as the other arms use."""
     difficult = {result.output["id"] for result in results if result.output.get("skills")}
     failed = [question for question in asked if question.id in difficult]
     if len(failed) > params.difficult:
         failed = random.Random(f"{session.flow.seed}/difficult").sample(failed, params.difficult)
+    if params.arm == "control-embed-syn":
+        near = await nearest_questions(session, failed, pool, params.references)
+        return list(plan_like(near, failed, pool, params, session.flow.seed))
     near = await nearest_questions(session, failed, pool, params.neighbours)
     return list(plan_near(near, pool, params, session.flow.seed))
 

@@ -41,14 +41,14 @@ class Making(TypedDict, total=False):
 
 
 def make_graph(params: Params, settings: Evaluate) -> Graph:
-    """select -> rewrite, or propose -> solve -> agree, by the seed's `kind` (sel, near, replay; syn).
+    """select -> rewrite (kinds of seeds: sel, near, replay), or propose -> solve -> agree (syn, near-syn).
 
     Replayed questions, and all where `rewrites` is 0, keep the pool's own solution.
     """
     nodes = _Nodes(params, settings)
 
     def way(state: Making) -> Literal["propose", "select"]:
-        return "propose" if state["seed"].data["kind"] == "syn" else "select"
+        return "propose" if state["seed"].data["kind"] in ("syn", "near-syn") else "select"
 
     def rest(state: Making) -> Literal["rewrite", "__end__"]:
         return "rewrite" if "samples" not in state else "__end__"
@@ -74,6 +74,7 @@ class _Nodes:
         self.settings = settings
         self.sampling = Sampling(temperature=params.temperature, max_tokens=params.max_tokens)
         self.writer = Agent("propose", "teacher", "propose_question", NewQuestion, self.sampling)
+        self.imitator = Agent("propose", "teacher", "propose_like", NewQuestion, self.sampling)
         self.solver = load_prompt("solve")
         self.rewriter = load_prompt("rewrite")
 
@@ -117,13 +118,18 @@ class _Nodes:
         }
 
     async def propose(self, state: Making, runtime: Runtime[Context]) -> Making:
-        """STAT-Syn: the teacher writes a new question beside the failed one, references in view."""
+        """STAT-Syn: the teacher writes a new question beside the failed one, references in view: of the
+        skill, or in `control-embed-syn` those nearest to it."""
         data, context = state["seed"].data, runtime.context
-        pool = context.extras["pool"].of_skill(data["skill"])
-        references = context.rng.sample(pool, min(self.params.references, len(pool)))
-        said = await self.writer(
-            context, sample=data["draw"], skill=data["skill"], failed=data["question"], references=references
-        )
+        pool: Pool = context.extras["pool"]
+        shown_with = {"failed": data["question"], "sample": data["draw"]}
+        if data["kind"] == "near-syn":
+            references = [pool.by_id[name] for name in data["references"]]
+            said = await self.imitator(context, references=references, **shown_with)
+        else:
+            of_skill = pool.of_skill(data["skill"])
+            references = context.rng.sample(of_skill, min(self.params.references, len(of_skill)))
+            said = await self.writer(context, skill=data["skill"], references=references, **shown_with)
         shown = {data["question"], *(reference.question for reference in references)}
         if not self.params.faithful and said.question in shown:
             raise Dropped("copied", "propose", "the new question is one of those shown", raw=said.question)

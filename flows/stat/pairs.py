@@ -12,7 +12,7 @@ from synth.flows.stat.missing import MissingSkillProfile
 from synth.flows.stat.params import Params
 from synth.records import Question, Seed
 
-__all__ = ["Pair", "pairs_of", "plan_near", "plan_seeds", "progress_of"]
+__all__ = ["Pair", "pairs_of", "plan_like", "plan_near", "plan_seeds", "progress_of"]
 
 FLOOR = 0.05
 """Progress a skill is given at least, as a share of its questions: one that stood still is not given up."""
@@ -53,6 +53,10 @@ def pairs_of(
         labels = [pair.skill for pair in pairs]
         rng.shuffle(labels)
         return [Pair(p.question_id, p.question, skill) for p, skill in zip(pairs, labels, strict=True)]
+    if params.arm == "control-random":
+        # A skill that no question is asked of could be trained by nothing.
+        known = [skill for skill in catalogue if any(skill in question.skills for question in questions)]
+        return [Pair(pair.question_id, pair.question, rng.choice(known)) for pair in pairs]
     if params.progress and pairs and profile is not None and (weights := progress_of(profile)):
         return rng.choices(pairs, [weights.get(pair.skill, FLOOR) for pair in pairs], k=len(pairs))
     return pairs
@@ -116,6 +120,30 @@ def plan_near(
         {"kind": "near", "skill": "", "failed": failed, "question": question}
         for failed, questions in near.items()
         for question in questions
+    ]
+    return _with_replay(seeds, pool, params, seed)
+
+
+def plan_like(
+    near: Mapping[str, Sequence[str]],
+    failed: Sequence[Question],
+    pool: Sequence[Question],
+    params: Params,
+    seed: int,
+) -> Iterator[Seed]:
+    """Seeds of `control-embed-syn`: new questions for each failed one, its nearest as references."""
+    seeds: list[Mapping[str, object]] = [
+        {
+            "kind": "near-syn",
+            "skill": "",
+            "failed": question.id,
+            "question": question.question,
+            "references": list(near[question.id]),
+            "draw": draw,
+        }
+        for question in failed
+        if question.id in near
+        for draw in range(params.neighbours)
     ]
     return _with_replay(seeds, pool, params, seed)
 

@@ -15,8 +15,10 @@ Arm = Literal[
     "fixed",
     "control-uniform",
     "control-shuffled",
+    "control-random",
     "control-format",
     "control-embedding",
+    "control-embed-syn",
     "control-none",
 ]
 
@@ -29,8 +31,10 @@ class Params(FlowParams):
     and without what copies a reference, is rewritten wrongly, or was called right by the teacher.
     `control-uniform`: skills drawn uniformly instead of by the profile.
     `control-shuffled`: the missing-skill labels swapped among the failed questions.
+    `control-random`: every missing-skill label replaced by one drawn from the catalogue.
     `control-format`: answers swapped among the questions of a family.
     `control-embedding`: the failed questions' nearest pool questions, whatever their skills.
+    `control-embed-syn`: new questions like the failed one and its nearest, without a word of skills.
     `control-none`: no training; the student is examined twice."""
     mode: Literal["sel", "syn"] = "syn"
     """`sel` draws training questions from the pool, `syn` has the teacher write new ones."""
@@ -96,7 +100,8 @@ class Params(FlowParams):
     agreement: int = Field(default=2, gt=0)
     """STAT-Syn: how many of them must come to the same answer."""
     neighbours: int = Field(default=5, gt=0)
-    """`control-embedding`: pool questions for each failed question (the paper's Embed-Sel)."""
+    """`control-embedding`: pool questions for each failed question (the paper's Embed-Sel);
+    `control-embed-syn`: new questions for each (its Embed-Syn), with `references` of the nearest in view."""
     examples: int = Field(default=9500, gt=0)
     """Training examples, replay included; a uniform subset is taken when more were made."""
     replay: float = Field(default=0.5, ge=0, lt=1)
@@ -111,6 +116,11 @@ class Params(FlowParams):
     def faithful(self) -> bool:
         """Whether the published method runs, with its faults."""
         return self.arm == "faithful"
+
+    @property
+    def by_likeness(self) -> bool:
+        """Whether training questions are chosen by their nearness to the failed ones, and not by skill."""
+        return self.arm in ("control-embedding", "control-embed-syn")
 
     @property
     def replay_share(self) -> float:

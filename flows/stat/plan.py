@@ -75,9 +75,10 @@ def _make(survey: Survey, params: Params, failed: float, shares: _Shares) -> Sta
     """Targeted examples up to their share of `examples`; replay asks nobody."""
     share = params.replay_share
     most = round(params.examples * (1 - share))
-    if params.arm == "control-embedding":
+    if params.by_likeness:
         drawn = failed * params.neighbours
-        why = f"{failed:.0f} failed x {params.neighbours} neighbours = {drawn:.0f}"
+        what = "neighbours" if params.arm == "control-embedding" else "new questions"
+        why = f"{failed:.0f} failed x {params.neighbours} {what} = {drawn:.0f}"
     else:
         drawn = failed * shares.skills * params.per_pair
         why = f"{failed:.0f} failed x {shares.skills:.2g} skills x {params.per_pair} draws = {drawn:.0f}"
@@ -117,7 +118,9 @@ def _writers(survey: Survey, params: Params, targeted: float, why: str) -> tuple
 
 def _drawn(params: Params) -> bool:
     """Whether training questions are the pool's, not new ones."""
-    return params.mode == "sel" or params.arm == "control-embedding"
+    if params.by_likeness:
+        return params.arm == "control-embedding"
+    return params.mode == "sel"
 
 
 def _shares(survey: Survey, params: Params) -> _Shares:

@@ -63,7 +63,7 @@ def skill_stages(survey: Survey, params: Params) -> list[StagePlan]:
 
 def embed_stages(survey: Survey, params: Params, failed: float) -> list[StagePlan]:
     """Embedding the pool and the failed questions, where a model does that."""
-    if params.arm != "control-embedding" or "embedder" not in survey.flow.models:
+    if not params.by_likeness or "embedder" not in survey.flow.models:
         return []
     pool = some(survey, "pool")
     length = token_guess(question.question for question in pool) // max(1, len(pool))

@@ -11,6 +11,7 @@ import pytest
 from synth.config import FlowFile
 from synth.engine.folder import RunFolder
 from synth.engine.session import Session
+from synth.engine.sources import Sources
 from synth.errors import DataError
 from synth.flows.stat import Params, generate
 from synth.flows.stat.make import _unanswered
@@ -125,11 +126,13 @@ async def test_controls_change_only_what_they_control(begin: Callable[..., Sessi
     fixed = list(await generate(begin("fixed")))
     uniform = list(await generate(begin("uniform", arm="control-uniform")))
     shuffled = list(await generate(begin("shuffled", arm="control-shuffled")))
+    random = list(await generate(begin("random", arm="control-random")))
     swapped = list(await generate(begin("format", arm="control-format")))
-    arms = (fixed, uniform, shuffled)
+    arms = (fixed, uniform, shuffled, random)
     skills = [Counter(s.skills[0] for s in arm if s.meta["kind"] == "syn") for arm in arms]
     assert skills[1]["addition"] > 0
-    assert skills[0] == skills[2]
+    assert skills[0] == skills[2] != skills[3]
+    assert skills[3]["addition"] > 0 == skills[0]["addition"]
     assert len(uniform) == pytest.approx(len(fixed), abs=2)
     assert Counter(str(s.completion) for s in swapped) == Counter(str(s.completion) for s in fixed)
     right = sum(solve(s.meta["question"])[1] == s.completion[0]["content"] for s in swapped if s.completion)
@@ -222,5 +225,6 @@ async def test_data_without_skills_is_refused(begin: Callable[..., Session], tmp
     session = begin()
     plain = session.flow.data["pool"].model_copy(update={"source": str(path), "families": ()})
     session.flow = session.flow.model_copy(update={"data": {"pool": plain, "profile": plain}})
+    session.sources = Sources(session.flow, session.path.parent)
     with pytest.raises(DataError, match="skills"):
         await generate(session)

@@ -181,6 +181,24 @@ async def test_embedding_neighbours_by_words_and_by_a_model(begin: Sessions) -> 
     }
 
 
+async def test_new_questions_by_likeness_name_no_skill(begin: Sessions) -> None:
+    """The control writes what STAT-Syn writes, with the nearest questions in view in place of a skill."""
+    asked: list[str] = []
+
+    def noting(messages: Any, sample: int = 0) -> str:
+        asked.append(messages[-1]["content"])
+        return teacher(messages, sample)
+
+    session = begin(arm="control-embed-syn", neighbours=2, references=3, roles={"teacher": noting})
+    samples = list(await generate(session))
+    assert {sample.meta["kind"] for sample in samples} == {"near-syn"}
+    assert len(samples) == 4 * 2 and all(len(sample.lineage.calls) == 4 for sample in samples)
+    proposals = [text for text in asked if "<failed>" in text]
+    assert len(proposals) == 4 * 2 and len(set(proposals)) == 4
+    assert not any("skill" in text for text in proposals)
+    assert all(text.count("<reference>") == 3 and text.count(" 2 =") == 4 for text in proposals)
+
+
 def test_rare_words_count_for_more() -> None:
     """TF-IDF: two texts that share a rare word are nearer than two that share a common one."""
     texts = ["the axolotl", "an axolotl", "the cat", "the dog"]

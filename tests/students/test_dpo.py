@@ -132,6 +132,20 @@ def test_preferring_lowers_the_loss_and_widens_the_margin(make_pair_job) -> None
     assert "preference" in card and "| dpo.beta | 0.1 |" in card and "- Margin, likewise" in card
 
 
+def test_the_gradients_of_both_answers_are_compared_and_nothing_else_changes(make_pair_job) -> None:
+    """Of one pair the gradient is beta x pull x that difference; who looks at it trains the same weights."""
+    settings = {"batch_size": 1, "max_grad_norm": 1e9}
+    looked = make_pair_job("looked", steps=3, dpo={"gradient_pairs": 2}, train=settings)
+    plain = make_pair_job("plain", steps=3, train=settings)
+    assert looked.fingerprint() == plain.fingerprint()
+    result, without = train(looked), train(plain)
+    assert result is not None and without is not None and result.weights == without.weights
+    names = ("grad_norm", "pull", "gradient_difference")
+    for norm, pull, difference in zip(*(figures(looked, name) for name in names), strict=True):
+        assert norm == pytest.approx(0.1 * pull * difference, rel=1e-3)
+    assert "gradient_difference" in result.figures and "gradient_difference" not in without.figures
+
+
 @pytest.mark.parametrize("normalised", [False, True])
 def test_the_loss_is_what_the_formula_says(
     make_pair_job, tmp_path: Path, tiny: Path, pairs: Path, normalised: bool

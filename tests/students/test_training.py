@@ -111,6 +111,17 @@ def test_packing_trains_on_the_same_tokens(make_job, tiny: Path) -> None:
     assert plain and packed and plain.tokens == packed.tokens and packed.steps < plain.steps
 
 
+def test_batches_of_equal_lengths_hold_every_example(make_job, tiny: Path) -> None:
+    """Grouping by length changes the order and nothing of what is seen."""
+    plain, grouped = (
+        train(make_job(name, model=tiny, train={"lora": None, "batch_size": 40, "group_by_length": on}))
+        for name, on in (("plain", False), ("grouped", True))
+    )
+    assert plain is not None and grouped is not None
+    assert (plain.steps, plain.tokens) == (grouped.steps, grouped.tokens)
+    assert plain.weights != grouped.weights
+
+
 def test_broken_loss_stops_training(make_job, tiny: Path) -> None:
     """A loss that is not a number would go on for hours and make useless weights."""
     job = make_job(model=tiny, train={"lora": None, "learning_rate": 1e30}, steps=20)
