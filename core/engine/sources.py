@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from synth.config import DataSource, FlowFile
@@ -24,21 +25,25 @@ class Sources:
         """What this round draws of a source, where that is a part of it."""
 
     def questions(self, name: str) -> list[Question]:
-        """All questions of a source; of conversations the user's first turns. Raises `DataError`."""
+        """All questions of a source; of conversations the user's first turns. Raises `DataError`.
+
+        A row that repeats another, question and answer, counts once: it would be the same seed.
+        """
         if name in self.mixed:
             return self.mixed[name]
         if name not in self._questions:
-            source = self._source(name)
-            if source.shape == "conversations":
-                self._questions[name] = [
-                    Question.of(found.opening, "", source=found.source, licence=found.licence)
-                    for found in self.conversations(name)
-                ]
-            else:
-                self._questions[name] = list(
-                    read_questions(source, base=self._base, exclude=self._held_out(name))
-                )
+            read = {question.id: question for question in self._read(name)}
+            self._questions[name] = list(read.values())
         return self._questions[name]
+
+    def _read(self, name: str) -> Iterable[Question]:
+        source = self._source(name)
+        if source.shape != "conversations":
+            return read_questions(source, base=self._base, exclude=self._held_out(name))
+        return (
+            Question.of(found.opening, "", source=found.source, licence=found.licence)
+            for found in self.conversations(name)
+        )
 
     def conversations(self, name: str) -> list[Conversation]:
         """All conversations of a source of that shape. Raises `DataError`."""

@@ -96,7 +96,7 @@ def rows(types: Sequence[tuple[str, str, str]], each: int, found: list[Passage])
     """At most `each` items of every type, answers in turn: none is right more often than it must be."""
     for skill, type_name, kind in types:
         by_answer: dict[str, list[dict[str, Any]]] = {}
-        for row in items(skill, type_name, kind, found):
+        for row in {row["question"]: row for row in items(skill, type_name, kind, found)}.values():
             by_answer.setdefault(row["answer"], []).append(row)
         turns = zip_longest(*by_answer.values())
         yield from islice((row for turn in turns for row in turn if row), each)

@@ -11,12 +11,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from synth.config import Evaluate
+from synth.config import Evaluate, Loaded
 from synth.data.documents import Passage, Tally, passages
 from synth.data.documents.read import tokenizer_count
 from synth.engine import Flow
 from synth.engine.folder import RunFolder
 from synth.engine.session import Session
+from synth.errors import Problem, SynthError
 from synth.flows.agentinstruct.coverage import coverage
 from synth.flows.agentinstruct.instruct import instruct_graph
 from synth.flows.agentinstruct.magpie import made_up, magpie_graph
@@ -46,6 +47,7 @@ def build() -> Flow:
         sources=("test",),
         graphs=_graphs,
         plan=plan,
+        check=_check,
         makes=lambda params: {"student": "answers"},
         citation="AgentInstruct: Toward Generative Teaching with Agentic Flows, arXiv 2407.03502",
     )
@@ -90,6 +92,17 @@ def passages_of(params: Params, flow_file: Path, tally: Tally) -> Iterator[Passa
         near=params.near_duplicates,
         licences=params.licences,
     )
+
+
+def _check(loaded: Loaded) -> list[Problem]:
+    """Skills that are no skills, and parts that they do not have."""
+    params = loaded.params
+    assert isinstance(params, Params)
+    try:
+        load_skills(params.skills, loaded.path, params.types, params.transformations)
+    except SynthError as error:
+        return [loaded.problem("with.skills", error.what, error.cure)]
+    return []
 
 
 def _needs_shelf(skills: dict[str, Skill]) -> bool:

@@ -122,7 +122,8 @@ def load_skills(
     transformations: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, Skill]:
     """Skills by name: built-in ones, and those of YAML files or folders; all built-in ones if none is
-    named. `types` and `transformations` narrow a skill to some of them. Raises `DataError`."""
+    named. `types` and `transformations` narrow a skill to some of them; what they say of built-in
+    skills that are not used changes nothing. Raises `DataError`."""
     built_in = {path.stem: path for path in sorted(BUILT_IN.glob("*.yaml"))}
     files: list[Path] = []
     for name in named or built_in:
@@ -136,10 +137,8 @@ def load_skills(
         raise DataError(f"{', '.join(named)}: no skill there", "a folder of skills holds .yaml files")
     skills = {skill.skill: skill for skill in map(_read, files)}
     for name in (*(types or {}), *(transformations or {})):
-        if name not in skills:
-            raise DataError(
-                f"parts of the skill {name!r} are named, which is not used", _choose(name, skills)
-            )
+        if name not in skills and name not in built_in:
+            raise DataError(f"parts of a skill {name!r} are named; there is none", _choose(name, skills))
     return {
         name: _narrowed(skill, (types or {}).get(name, ()), (transformations or {}).get(name, ()))
         for name, skill in skills.items()

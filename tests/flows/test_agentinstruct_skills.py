@@ -9,14 +9,16 @@ from typing import Any
 import pytest
 
 from synth.data.documents import Passage
-from synth.errors import DataError, SynthError
+from synth.errors import ConfigError, DataError, SynthError
+from synth.flowfiles import load
 from synth.flows.agentinstruct import Params
 from synth.flows.agentinstruct.seeds import Deck, drawn, plan_seeds
 from synth.flows.agentinstruct.simulate import Api, call, schema_of
 from synth.flows.agentinstruct.skill import load_skills
 
 HERE = Path(__file__)
-EXAMPLE = Path(__file__).parents[2] / "examples" / "agentinstruct" / "skills"
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "agentinstruct" / "skills"
 
 
 def test_seventeen_skills_with_the_published_lists() -> None:
@@ -72,8 +74,19 @@ def test_unknown_names_are_refused_with_the_nearest() -> None:
     assert "fermi" in error.value.cure
     with pytest.raises(DataError, match="no part 'how_mnay'"):
         load_skills(("fermi",), HERE, {"fermi": ("how_mnay",)})
-    with pytest.raises(DataError, match="which is not used"):
-        load_skills(("fermi",), HERE, {"coding": ("explain",)})
+    with pytest.raises(DataError, match="parts of a skill 'coddling'"):
+        load_skills(("fermi",), HERE, {"coddling": ("explain",)})
+    assert list(load_skills(("fermi",), HERE, {"coding": ("explain",)})) == ["fermi"]
+
+
+def test_a_flow_file_with_a_wrong_skill_is_refused_before_it_runs() -> None:
+    """By `synth check` and by `synth run`, at the place in the file."""
+    flow = ROOT / "flows" / "agentinstruct.yaml"
+    load(flow, ["with.limit=3"], "narrow")
+    with pytest.raises(ConfigError, match="no skill there|fermy"):
+        load(flow, ["with.skills=[fermy]"], None)
+    with pytest.raises(ConfigError, match="no part 'how_mnay'"):
+        load(flow, ["with.types={fermi: [how_mnay]}"], None)
 
 
 def passages(count: int, kind: Any = "prose") -> list[Passage]:
