@@ -83,7 +83,7 @@ def test_a_flow_file_with_a_wrong_skill_is_refused_before_it_runs() -> None:
     """By `synth check` and by `synth run`, at the place in the file."""
     flow = ROOT / "flows" / "agentinstruct.yaml"
     load(flow, ["with.limit=3"], "narrow")
-    with pytest.raises(ConfigError, match="no skill there|fermy"):
+    with pytest.raises(ConfigError, match="fermy"):
         load(flow, ["with.skills=[fermy]"], None)
     with pytest.raises(ConfigError, match="no part 'how_mnay'"):
         load(flow, ["with.types={fermi: [how_mnay]}"], None)
