@@ -122,7 +122,7 @@ def objectives(names: list[str]) -> None:
         print("| objective | rate | loss, first and last tenth | held-out accuracy | seconds |")
         print("|---|---:|---|---:|---:|")
         print(f"| (start) | | | {accuracy(start.output, held_out):.1%} | |", flush=True)
-        for name, rate in ((name, rate) for name in names for rate in RATES.get(name, (RATE,))):
+        for name, rate in ((each, rate) for each in names for rate in RATES.get(each, (RATE,))):
             one = job(name, start.output, data, root / f"{name}-{rate:g}", STEPS, learning_rate=rate)
             result = train(one)
             assert result is not None
