@@ -6,6 +6,7 @@ exactly one of many win, where the store can do that (see `create`).
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import time
@@ -19,8 +20,8 @@ from synth.errors import RunError
 
 __all__ = ["Store"]
 
-TRIES = 3
-"""Times a file is written again whose folder another process takes away."""
+TRIES = 5
+"""Times a file is written whose folder another process takes away, and a folder emptied that it fills."""
 SETTLE = 0.5
 """Seconds to wait before reading back what was written without an atomic create."""
 
@@ -133,9 +134,20 @@ class Store:
             if self.local is None:
                 self._fs.rm(f"{self._root}/{name}".rstrip("/"), recursive=True)
             elif (self.local / name).is_dir():
-                shutil.rmtree(self.local / name)
+                self._remove(self.local / name)
             else:
                 (self.local / name).unlink()
+
+    @staticmethod
+    def _remove(folder: Path) -> None:
+        """The folder with all in it, though another process may be writing into it."""
+        for tries_left in reversed(range(TRIES)):
+            try:
+                return shutil.rmtree(folder)
+            except OSError as error:
+                passing = error.errno in (errno.ENOTEMPTY, errno.ENOENT)
+                if not (passing and tries_left and folder.exists()):
+                    raise
 
     def _link(self, name: str, data: bytes) -> bool:
         """A link to a whole file is atomic, on network file systems too."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -76,6 +77,21 @@ def test_a_store_creates_once_and_replaces_whole(
     assert store.names("a") == ["two"]
     store.delete("a")
     assert store.names("a") == []
+
+
+def test_a_folder_goes_while_a_worker_writes_into_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes in between emptying the folder and taking it away is taken away too."""
+    store, removed, late = Store(str(tmp_path)), os.rmdir, ["one", "two"]
+    store.write("workers/none", b"")
+
+    def rmdir(path: str, *, dir_fd: int | None = None) -> None:
+        if late:
+            store.write(f"workers/{late.pop()}", b"")
+        removed(path, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "rmdir", rmdir)
+    store.delete("workers")
+    assert not late and not (tmp_path / "workers").exists()
 
 
 async def test_nothing_is_sent_once_the_lease_has_run_out(tmp_path: Path) -> None:
