@@ -104,6 +104,8 @@ def curve(points: Sequence[LossPoint], label: str) -> Markup:
         return Markup("")
     marks = ticks(min(losses), max(losses))
     low, high = min(marks[0], min(losses)), max(marks[-1], max(losses))
+    if low == high:  # a loss that never changes, drawn in the middle
+        low, high = low - 0.5, high + 0.5
 
     def place(step: float, loss: float) -> str:
         x, y = (step - steps[0]) / (steps[-1] - steps[0]), (high - loss) / (high - low)

@@ -13,6 +13,7 @@ from synth.measure.gate import Decision
 from synth.measure.stats import Interval
 from synth.rounds.curriculum import Mix
 from synth.runs.cost import Ledger
+from synth.runs.diagnostics import Trend
 from synth.runs.excerpts import AnswerChange, Excerpt, Score
 from synth.runs.runfiles import Part
 
@@ -161,6 +162,8 @@ class RoundSummary(Part):
     stopped: str = ""
     """Why training ended before its last step, if it did."""
     loss: list[LossPoint] = Field(default_factory=list)
+    trends: list[Trend] = Field(default_factory=list)
+    """Of preference training: what its pairs still pull."""
     before: Score | None = None
     after: Score | None = None
     decision: Decision | None = None

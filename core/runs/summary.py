@@ -23,6 +23,7 @@ from synth.measure.gate import Decision
 from synth.measure.growth import growth
 from synth.rounds.curriculum import CURRICULUM, Mix
 from synth.runs.cost import Tariff, ledger, worked
+from synth.runs.diagnostics import trends
 from synth.runs.excerpts import answers, kept_samples, rejections
 from synth.runs.overview import (
     Drop,
@@ -149,6 +150,7 @@ def _round(path: Path, number: int, journal: JournalView, state: State, warnings
         pairs=next((Pairs.model_validate(r.info["lint"]) for r in rows if "lint" in r.info), None),
         stopped=next((str(r.info.get("stopped", "")) for r in rows if r.name == "train"), ""),
         loss=_thin(list(read_lines(path / "train" / "log.jsonl", LossPoint, warnings)), LOSS_POINTS),
+        trends=trends(path / "train" / "log.jsonl"),
         before=before,
         after=after,
         decision=read_json(path / "gate.json", Decision, warnings),
