@@ -67,12 +67,13 @@ class Answering:
         return {"judged": judged, "output": judged.model_dump()}
 
 
-def exam_graph(settings: Evaluate, sample: int = 0) -> Graph:
-    """Greedy answers to held-out questions, checked: `output` is a `Judged`.
+def exam_graph(settings: Evaluate, sample: int = 0, temperature: float = 0.0) -> Graph:
+    """Answers to held-out questions, greedy by default, checked: `output` is a `Judged`.
 
-    Another `sample` asks the same anew, for the noise that is left in greedy answers.
+    Another `sample` asks the same anew: above temperature 0 for another answer, at 0 for the noise that
+    is left in greedy ones.
     """
-    nodes = Answering(settings, sample=sample)
+    nodes = Answering(settings, temperature, sample)
     builder = StateGraph(Answered, context_schema=Context)
     builder.add_node("answer", nodes.answer)
     builder.add_node("verify", nodes.verify)

@@ -24,6 +24,18 @@ if TYPE_CHECKING:
     "--round", "number", type=click.IntRange(min=1), help="Of a run: which student; by default the last."
 )
 @click.option("--served", help="Of an endpoint: the name of the model, where it serves several.")
+@click.option(
+    "--samples",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Answers to each item; several are drawn.",
+)
+@click.option(
+    "--temperature",
+    type=click.FloatRange(min=0),
+    help="Of the answers; by default 0 for one, 1 for several.",
+)
 @click.option("--api-key", metavar="env:NAME", help="Of an endpoint: the variable that holds its key.")
 @click.option(
     "--to", "target", type=click.Path(path_type=Path), help="Folder for the answers; by default in evals/."
@@ -38,6 +50,8 @@ def command(
     profile: str | None,
     number: int | None,
     served: str | None,
+    samples: int,
+    temperature: float | None,
     api_key: str | None,
     target: Path | None,
     as_json: bool,
@@ -52,7 +66,11 @@ def command(
     synth eval smollm2-135m --flow flows/stat.yaml
     synth eval runs/stat --flow flows/stat.yaml --round 1
     synth eval http://127.0.0.1:8000/v1 --flow flows/spar.yaml --test data.test --json
+    synth eval runs/drift --flow flows/drift.yaml --samples 8 --temperature 0.7
     """
+    warmth = float(samples > 1) if temperature is None else temperature
+    if samples > 1 and not warmth:
+        raise click.UsageError("several greedy answers are one; name a --temperature above 0")
     from synth.flowfiles import load
 
     loaded = load(flow, overrides, profile, offline=True)
@@ -62,7 +80,9 @@ def command(
     os.environ["LANGSMITH_TRACING"] = os.environ["LANGCHAIN_TRACING_V2"] = "false"
     source = test.removeprefix("data.")
     with make_progress(quiet or as_json) as progress:
-        exam = run_loop(_examine(loaded, (model, number, served, api_key), source, target, progress))
+        exam = run_loop(
+            _examine(loaded, (model, number, served, api_key), source, target, (samples, warmth), progress)
+        )
     if as_json:
         click.echo(exam.model_dump_json(indent=2))
         return
@@ -79,12 +99,12 @@ async def _examine(
     named: tuple[str, int | None, str | None, str | None],
     source: str,
     target: Path | None,
+    drawn: tuple[int, float],
     progress: Progress,
 ) -> Exam:
-    from synth.measure.examine import examine, slug
+    from synth.measure.examine import Drawing, examine, slug
     from synth.measure.examinee import examinee
 
-    who = await examinee(*named)
-    return await examine(
-        loaded, who, source, target or Path("evals") / slug(who, source, loaded.path), progress
-    )
+    who, drawing = await examinee(*named), Drawing(*drawn)
+    folder = target or Path("evals") / slug(who, source, loaded.path, drawing.temperature)
+    return await examine(loaded, who, source, folder, progress, drawing)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from synth.engine.flow import FlowParams
 from synth.engine.folder import RunFolder
 from synth.engine.session import Session
 from synth.errors import DataError, RunError, SynthError
-from synth.figures import level
+from synth.figures import level, percent
 from synth.flows.answering import exam_graph, question_seeds
 from synth.journal import Journal
 from synth.measure.change import Metric, standing
 from synth.measure.examinee import Examinee
+from synth.measure.explore import Exploration, averaged, explore
 from synth.measure.stats import Interval
 from synth.probe import unlimited
 from synth.progress import Progress
@@ -27,9 +29,21 @@ from synth.runs.runfiles import Part
 from synth.teachers.models import weights_version
 from synth.teachers.team import Team
 
-__all__ = ["Exam", "FamilyLevel", "examine", "slug"]
+__all__ = ["Drawing", "Exam", "FamilyLevel", "examine", "slug"]
 
 STAGE = "exam"
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How answers are drawn: one greedy answer to an item, or several at a temperature."""
+
+    samples: int = 1
+    temperature: float = 0.0
+
+    def stage(self, sample: int) -> str:
+        """The stage in which this answer to every item is drawn."""
+        return f"{STAGE}-{sample}" if sample else STAGE
 
 
 class FamilyLevel(Part):
@@ -54,6 +68,9 @@ class Exam(Part):
     strict_accuracy: float
     score: float
     families: list[FamilyLevel] = Field(default_factory=list)
+    exploration: Exploration | None = None
+    """Where answers were drawn at a temperature: how many right ones there are. The figures above are
+    then means over all answers."""
     file: Path
     """The `Judged` records, one a line."""
 
@@ -62,29 +79,44 @@ class Exam(Part):
         """In one line."""
         low, high = (level(end, self.metric) for end in (self.interval.low, self.interval.high))
         value = level(self.value, self.metric)
-        return f"{self.model}: {value} of {self.n} items ({low} to {high}), {self.metric}"
+        said = f"{self.model}: {value} of {self.n} items ({low} to {high}), {self.metric}"
+        if (found := self.exploration) is None:
+            return said
+        return (
+            f"{said}; {found.samples} answers each at temperature {found.temperature:g}: "
+            f"{percent(found.ever)} right at least once, {found.distinct:.2f} different right answers an item"
+        )
 
 
-def slug(who: Examinee, source: str, flow: Path) -> str:
+def slug(who: Examinee, source: str, flow: Path, temperature: float = 0.0) -> str:
     """A folder's name for this exam."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", f"{who.title}-{flow.stem}-{source}").strip("-")
+    name = f"{who.title}-{flow.stem}-{source}" + (f"-t{temperature:g}" if temperature else "")
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-")
 
 
-async def examine(loaded: Loaded, who: Examinee, source: str, target: Path, progress: Progress) -> Exam:
+async def examine(
+    loaded: Loaded,
+    who: Examinee,
+    source: str,
+    target: Path,
+    progress: Progress,
+    drawing: Drawing = Drawing(),
+) -> Exam:
     """Put the items of the data source `source` to a model; answers and verdicts stay in `target`.
 
-    Begun again, it goes on where it stopped. Raises `SynthError` where the model cannot be had or
-    items stay without an answer, `RunError` where `target` holds another exam.
+    Begun again, it goes on where it stopped; more samples are added to those there are. Raises
+    `SynthError` where the model cannot be had or items stay without an answer, `RunError` where
+    `target` holds another exam.
     """
     assert isinstance(loaded.params, FlowParams)
     flow, folder = _flow(loaded, who, source), RunFolder(target)
     folder.open()
     try:
-        _settle(folder, _settings(flow, who, source))
+        _settle(folder, _settings(flow, who, source, drawing))
         journal = Journal(folder.journal)
         try:
             session = Session(flow, loaded.params, folder, journal, {}, progress, loaded.path, round=0)
-            return _result(await _sit(session, who, source), session, who, source)
+            return _result(await _sit(session, who, drawing, source), session, who, source, drawing)
         finally:
             journal.close()
     finally:
@@ -110,8 +142,9 @@ def _settle(folder: RunFolder, settings: dict[str, Any]) -> None:
         raise RunError(error.what, "name another folder with --to") from error
 
 
-def _settings(flow: FlowFile, who: Examinee, source: str) -> dict[str, Any]:
+def _settings(flow: FlowFile, who: Examinee, source: str, drawing: Drawing) -> dict[str, Any]:
     """What makes this exam the one it is."""
+    drawn = {"temperature": drawing.temperature} if drawing.temperature else {}
     spec = flow.models["student"]
     folder = Path(str(spec.model)) if spec.kind == "local" else None
     return {
@@ -120,27 +153,39 @@ def _settings(flow: FlowFile, who: Examinee, source: str) -> dict[str, Any]:
         "adapter": who.version,
         "items": flow.data[source].model_dump(mode="json"),
         "evaluate": flow.evaluate.model_dump(mode="json"),
+        **drawn,
     }
 
 
-async def _sit(session: Session, who: Examinee, source: str) -> list[Judged]:
-    """All items answered and judged; an exam that is done asks nobody."""
+async def _sit(session: Session, who: Examinee, drawing: Drawing, source: str) -> list[Judged]:
+    """All items answered and judged, sample by sample; an exam that is done asks nobody."""
     seeds = question_seeds(session.questions(source))
-    row = session.journal.stage(session.round, STAGE)
-    if row is None or row.status != "done":
-        await _ask(session, who, seeds)
-    judged = [Judged.model_validate(result.output) for result in session.results(STAGE) if result.output]
-    if not judged or len(judged) < len(seeds):
-        session.journal.set_stage(session.round, STAGE, "failed", {})
+    rows = {
+        sample: session.journal.stage(session.round, drawing.stage(sample))
+        for sample in range(drawing.samples)
+    }
+    missing = [sample for sample, row in rows.items() if row is None or row.status != "done"]
+    if missing:
+        await _ask(session, who, drawing, missing, seeds)
+    return [record for sample in rows for record in _judged(session, who, drawing.stage(sample), len(seeds))]
+
+
+def _judged(session: Session, who: Examinee, stage: str, wanted: int) -> list[Judged]:
+    """The answers of a stage. Raises `SynthError` where items stayed without one."""
+    judged = [Judged.model_validate(result.output) for result in session.results(stage) if result.output]
+    if not judged or len(judged) < wanted:
+        session.journal.set_stage(session.round, stage, "failed", {})
         raise SynthError(
-            f"{len(seeds) - len(judged)} of {len(seeds)} items got no answer from {who.title}",
+            f"{wanted - len(judged)} of {wanted} items got no answer from {who.title}",
             f"see {session.folder.path}/server-*.log; the same command tries again",
         )
     return judged
 
 
-async def _ask(session: Session, who: Examinee, seeds: list[Seed]) -> None:
-    """Have the items answered: the model started, its adapter put on it."""
+async def _ask(
+    session: Session, who: Examinee, drawing: Drawing, missing: list[int], seeds: list[Seed]
+) -> None:
+    """Have the items answered, so often as is missing: the model started, its adapter put on it."""
     flow = session.flow
     team = Team(
         flow.models,
@@ -155,16 +200,20 @@ async def _ask(session: Session, who: Examinee, seeds: list[Seed]) -> None:
         if who.adapter:
             await team.swap_in("student", who.adapter, who.version, "examined")
         session.models = team.models
-        await session.run_stage(STAGE, exam_graph(flow.evaluate), seeds, total=len(seeds))
+        for sample in missing:
+            graph = exam_graph(flow.evaluate, sample, drawing.temperature)
+            await session.run_stage(drawing.stage(sample), graph, seeds, total=len(seeds))
     finally:
         await team.aclose()
 
 
-def _result(judged: list[Judged], session: Session, who: Examinee, source: str) -> Exam:
+def _result(judged: list[Judged], session: Session, who: Examinee, source: str, drawing: Drawing) -> Exam:
     """The figures, and both files."""
     metric, file = session.flow.gate.metric, session.folder.path / "eval.jsonl"
     RunFolder.write_lines(file, judged)
-    value, interval = standing(judged, metric, session.flow.seed)
+    seed, drawn = session.flow.seed, drawing.temperature > 0
+    items = averaged(judged, metric) if drawn else judged
+    value, interval = standing(items, "score" if drawn else metric, seed)
     groups: dict[str, list[Judged]] = {}
     for record in judged:
         groups.setdefault(record.family, []).append(record)
@@ -173,16 +222,17 @@ def _result(judged: list[Judged], session: Session, who: Examinee, source: str) 
         source=source,
         verifier=session.flow.evaluate.verifier,
         metric=metric,
-        n=len(judged),
+        n=len(items),
         value=value,
         interval=interval,
         accuracy=standing(judged, "accuracy")[0],
         strict_accuracy=standing(judged, "strict_accuracy")[0],
         score=standing(judged, "score")[0],
         families=[
-            FamilyLevel(family=family, n=len(group), value=standing(group, metric)[0])
+            FamilyLevel(family=family, n=len(group) // drawing.samples, value=standing(group, metric)[0])
             for family, group in sorted(groups.items())
         ],
+        exploration=explore(judged, drawing.temperature) if drawn else None,
         file=file,
     )
     RunFolder.write_json(session.folder.path / "exam.json", exam)

@@ -98,3 +98,30 @@ def test_a_runs_student_is_its_weights_or_base_and_adapter(recorded: Path, tmp_p
         asyncio.run(examinee(str(folder), 3, None, None))
     with pytest.raises(ModelError, match="no model called"):
         asyncio.run(examinee("nobody", None, None, None))
+
+
+def test_several_answers_show_what_a_model_can_come_to(
+    run: Run, flow: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The coverage of DRIFT's claim. This one adds up every second time, is right then on 14 items of 20, and
+    always in the same words: one different right answer to each of these. More samples are added to
+    those there are."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "undecided.py").write_text(
+        "import re\n"
+        "def half(messages, sample):\n"
+        "    numbers = re.findall(r'-?[0-9]+', messages[-1]['content'])\n"
+        "    return str(sum(map(int, numbers))) if sample % 2 else 'no idea'\n"
+    )
+    command = ("eval", "undecided:half", "--flow", flow, "--to", tmp_path / "exam", "--json")
+    for samples in (2, 4):
+        code, out, err = run(*command, "--samples", str(samples))
+        assert code == 0, err
+        exam = json.loads(out)
+        assert (exam["n"], exam["value"], exam["accuracy"]) == (20, 0.35, 0.35)
+        assert exam["interval"]["low"] < 0.3 and exam["interval"]["high"] > 0.4
+        assert exam["families"] == [{"family": "addition", "n": 20, "value": 0.35}]
+        found = {"samples": samples, "temperature": 1.0, "ever": 0.7, "distinct": 0.7}
+        assert exam["exploration"] == found
+    code, _, err = run(*command, "--samples", "2", "--temperature", "0")
+    assert (code, "--temperature" in err) == (2, True)
