@@ -25,9 +25,10 @@ def task_teacher(messages: Sequence[Message], sample: int = 0) -> str:
     """Answer one of STAT's prompts. Raises `ValueError` for any other, and for a question
     that belongs to no built-in family."""
     text = messages[-1]["content"]
+    if "<skill>" in text:
+        return _propose(_tag(text, "skill"), text, sample)
     if "<failed>" in text:
-        like = "<skill>" not in text
-        return _propose(solve(_tag(text, "question"))[0] if like else _tag(text, "skill"), text, sample)
+        return _propose(solve(_tag(text, "question"))[0], text, sample)
     if "<answer>" in text:
         return _label(_tag(text, "question"), _tag(text, "answer"))
     if "<names>" in text:

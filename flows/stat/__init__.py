@@ -11,7 +11,9 @@ no skills, three graphs before these make a catalogue and map the questions onto
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +26,12 @@ from synth.flows.answering import question_seeds
 from synth.flows.controls import swap_answers
 from synth.flows.stat.catalogue import Catalogue, read_catalogue
 from synth.flows.stat.check import check
+from synth.flows.stat.draws import at_large, by_pairs, like_nearest, nearest, replayed, targeted
 from synth.flows.stat.make import make_graph
 from synth.flows.stat.missing import MissingSkillProfile, count_missing, read_history
 from synth.flows.stat.naming import make_catalogue, merge_graph, name_graph
 from synth.flows.stat.neighbours import embed_graph, nearest_questions
-from synth.flows.stat.pairs import pairs_of, plan_like, plan_near, plan_seeds
+from synth.flows.stat.pairs import pairs_of
 from synth.flows.stat.params import Params
 from synth.flows.stat.plan import plan
 from synth.flows.stat.pool import Pool
@@ -75,20 +78,38 @@ async def generate(session: Session) -> Iterable[Sample]:
     history = read_history(session.folder.path / "rounds", session.round, source)
     profile = count_missing(asked, results, history, round=session.round, source=source)
     index = Pool.of(pool, catalogue, asked, 0 if params.faithful else params.min_items)
+    rng = random.Random(f"{session.flow.seed}/plan")
     if params.by_likeness:
         seeds = await _near(session, params, results, asked, pool)
     else:
         pairs = pairs_of(results, asked, catalogue.skills, params, session.flow.seed, profile)
-        seeds = list(plan_seeds(pairs, pool, params, session.flow.seed))
+        seeds = by_pairs(pairs, params)
+    seeds = targeted(seeds, params, rng)
+    if params.arm == "control-pool":
+        seeds = at_large(len(seeds), pool, rng)
     _note(session, profile, index, seeds)
-
-    await session.run_stage(
-        "make", make_graph(params, settings), seeds, total=len(seeds), extras={"pool": index}
-    )
-    samples = session.samples("make")
+    await _make(session, params, index, seeds, rng)
+    profile.made = dict(Counter(sample.meta["kind"] for sample in _samples(session)))
+    _write(session, profile)
     if params.arm == "control-format":
-        return swap_answers(samples, session.flow.seed, lambda sample: sample.family)
-    return samples
+        return swap_answers(_samples(session), session.flow.seed, lambda sample: sample.family)
+    return _samples(session)
+
+
+async def _make(
+    session: Session, params: Params, pool: Pool, seeds: Sequence[Seed], rng: random.Random
+) -> None:
+    """The stages `make`, and `replay` for what came of it: a question may come to several examples."""
+    graph, extras = make_graph(params, session.flow.evaluate), {"pool": pool}
+    await session.run_stage("make", graph, seeds, total=len(seeds), extras=extras)
+    made = sum(1 for _ in session.samples("make"))
+    again = replayed(made, list(pool.by_id.values()), seeds, params, rng)
+    if again:
+        await session.run_stage("replay", graph, again, total=len(again), extras=extras)
+
+
+def _samples(session: Session) -> Iterator[Sample]:
+    return chain(session.samples("make"), session.samples("replay"))
 
 
 def _source(session: Session, params: Params) -> str:
@@ -123,19 +144,22 @@ async def _near(
         failed = random.Random(f"{session.flow.seed}/difficult").sample(failed, params.difficult)
     if params.arm == "control-embed-syn":
         near = await nearest_questions(session, failed, pool, params.references)
-        return list(plan_like(near, failed, pool, params, session.flow.seed))
-    near = await nearest_questions(session, failed, pool, params.neighbours)
-    return list(plan_near(near, pool, params, session.flow.seed))
+        return like_nearest(near, failed, params)
+    return nearest(await nearest_questions(session, failed, pool, params.neighbours))
 
 
 def _note(session: Session, profile: MissingSkillProfile, pool: Pool, seeds: Sequence[Seed]) -> None:
-    """Write the profile, with what was drawn by it."""
+    """Write the profile, with what is drawn by it."""
     drawn = [seed.data["skill"] for seed in seeds]
     for row in profile.skills:
         row.draws = drawn.count(row.skill)
         row.pool = pool.count(row.skill)
         row.stand_in = pool.stand_ins.get(row.skill, "")
     profile.used = len({seed.data["failed"] for seed in seeds} - {""})
+    _write(session, profile)
+
+
+def _write(session: Session, profile: MissingSkillProfile) -> None:
     RunFolder.write_json(session.folder.round(session.round) / "profile.json", profile)
 
 

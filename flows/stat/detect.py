@@ -26,7 +26,7 @@ class Detected(Answered, total=False):
 
 
 class Detecting(Answering):
-    """Nodes: `answer` (once, greedily, or several times), `verify`, and `detect`.
+    """Nodes: `answer` (once or several times), `verify`, and `detect`.
 
     `detect` adds `difficult` to the output, and what it goes by: the steps' `scores`, `repeats`
     of the commonest answer, or mean `words`. The known answer is looked at by `verifier` alone;
@@ -34,7 +34,7 @@ class Detecting(Answering):
     """
 
     def __init__(self, params: Params, settings: Evaluate) -> None:
-        super().__init__(settings)
+        super().__init__(settings, params.student_temperature)
         self.params = params
         self.often = params.detect in ("consistency", "length")
         self.varied = Sampling(temperature=params.sample_temperature, max_tokens=settings.max_tokens)

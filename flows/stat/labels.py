@@ -41,11 +41,11 @@ class Label:
 
 
 class Labelling:
-    """Asks the teacher `votes` times for the skills a student's answer wants."""
+    """Asks the teacher `label_votes` times for the skills a student's answer wants."""
 
     def __init__(self, params: Params) -> None:
         self.params = params
-        temperature = params.temperature if params.votes > 1 else 0.0
+        temperature = params.temperature if params.label_votes > 1 else 0.0
         sampling = Sampling(temperature=temperature, max_tokens=params.max_tokens)
         self.teacher = Agent("label", "teacher", "label_skills", MissingSkills, sampling)
 
@@ -64,7 +64,7 @@ class Labelling:
                     response=response,
                     most=self.params.most_skills,
                 )
-                for vote in range(self.params.votes)
+                for vote in range(self.params.label_votes)
             ),
             return_exceptions=True,
         )

@@ -41,7 +41,8 @@ class Making(TypedDict, total=False):
 
 
 def make_graph(params: Params, settings: Evaluate) -> Graph:
-    """select -> rewrite (kinds of seeds: sel, near, replay), or propose -> solve -> agree (syn, near-syn).
+    """select -> rewrite (seeds of the kinds sel, near, pool and replay), or propose -> solve -> agree
+    (syn and near-syn).
 
     Replayed questions, and all where `rewrites` is 0, keep the pool's own solution.
     """
@@ -79,7 +80,7 @@ class _Nodes:
         self.rewriter = load_prompt("rewrite")
 
     async def select(self, state: Making, runtime: Runtime[Context]) -> Making:
-        """STAT-Sel, replay and nearest questions: a pool question with its own solution."""
+        """STAT-Sel, replay, nearest questions and any: a pool question with its own solution."""
         data, context = state["seed"].data, runtime.context
         pool: Pool = context.extras["pool"]
         if data["kind"] == "sel":
@@ -118,18 +119,18 @@ class _Nodes:
         }
 
     async def propose(self, state: Making, runtime: Runtime[Context]) -> Making:
-        """STAT-Syn: the teacher writes a new question beside the failed one, references in view: of the
-        skill, or in `control-embed-syn` those nearest to it."""
+        """STAT-Syn: the teacher writes a new question, references in view: of the skill, or in
+        `control-embed-syn` those nearest to the failed one, which it sees in every arm but the faithful."""
         data, context = state["seed"].data, runtime.context
         pool: Pool = context.extras["pool"]
-        shown_with = {"failed": data["question"], "sample": data["draw"]}
+        failed, draw = "" if self.params.faithful else data["question"], data["draw"]
         if data["kind"] == "near-syn":
             references = [pool.by_id[name] for name in data["references"]]
-            said = await self.imitator(context, references=references, **shown_with)
+            said = await self.imitator(context, failed=failed, references=references, sample=draw)
         else:
-            of_skill = pool.of_skill(data["skill"])
+            of_skill, skill = pool.of_skill(data["skill"]), data["skill"]
             references = context.rng.sample(of_skill, min(self.params.references, len(of_skill)))
-            said = await self.writer(context, skill=data["skill"], references=references, **shown_with)
+            said = await self.writer(context, skill=skill, failed=failed, references=references, sample=draw)
         shown = {data["question"], *(reference.question for reference in references)}
         if not self.params.faithful and said.question in shown:
             raise Dropped("copied", "propose", "the new question is one of those shown", raw=said.question)

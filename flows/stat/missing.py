@@ -55,7 +55,8 @@ class MissingSkillProfile(BaseModel):
     """The student's weakness as a histogram over skills, the weakest first.
 
     `source` is the data set it was taken on, `used` the difficult questions that training
-    questions are made for, `unmapped` those asked that no skill is known of.
+    questions are made for, `unmapped` those asked that no skill is known of; `made` are the training
+    examples by the kind of their seed, before curation.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -67,6 +68,7 @@ class MissingSkillProfile(BaseModel):
     source: str = "profile"
     used: int = 0
     unmapped: int = 0
+    made: dict[str, int] = {}
     detector: DetectorQuality | None = None
     labels: LabelQuality | None = None
 

@@ -1,18 +1,18 @@
-"""(Failed question, missing skill) pairs, as the arm has them, and the training questions drawn by them."""
+"""(Failed question, missing skill) pairs, as the arm has them."""
 
 from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from synth.engine import Result
 from synth.flows.stat.missing import MissingSkillProfile
 from synth.flows.stat.params import Params
-from synth.records import Question, Seed
+from synth.records import Question
 
-__all__ = ["Pair", "pairs_of", "plan_like", "plan_near", "plan_seeds", "progress_of"]
+__all__ = ["Pair", "pairs_of", "progress_of"]
 
 FLOOR = 0.05
 """Progress a skill is given at least, as a share of its questions: one that stood still is not given up."""
@@ -47,15 +47,13 @@ def pairs_of(
     pairs = _frequent(_capped(pairs, params.difficult, seed), params.min_count)
     rng = random.Random(f"{seed}/{params.arm}")
     if params.arm == "control-uniform":
-        by_skill = {skill: [q for q in questions if skill in q.skills] for skill in catalogue}
-        return [_uniform(by_skill, rng) for _ in pairs]
+        return [_uniform(_known(catalogue, questions), questions, rng) for _ in pairs]
     if params.arm == "control-shuffled":
         labels = [pair.skill for pair in pairs]
         rng.shuffle(labels)
         return [Pair(p.question_id, p.question, skill) for p, skill in zip(pairs, labels, strict=True)]
     if params.arm == "control-random":
-        # A skill that no question is asked of could be trained by nothing.
-        known = [skill for skill in catalogue if any(skill in question.skills for question in questions)]
+        known = _known(catalogue, questions)
         return [Pair(pair.question_id, pair.question, rng.choice(known)) for pair in pairs]
     if params.progress and pairs and profile is not None and (weights := progress_of(profile)):
         return rng.choices(pairs, [weights.get(pair.skill, FLOOR) for pair in pairs], k=len(pairs))
@@ -87,78 +85,14 @@ def _frequent(pairs: list[Pair], least: int) -> list[Pair]:
     return [pair for pair in pairs if counts[pair.skill] >= least]
 
 
-def _uniform(by_skill: Mapping[str, Sequence[Question]], rng: random.Random) -> Pair:
+def _known(catalogue: Sequence[str], questions: Sequence[Question]) -> list[str]:
+    """The skills some question is asked of; all of the catalogue where none is mapped."""
+    named = {skill for question in questions for skill in question.skills}
+    return [skill for skill in catalogue if skill in named] or list(catalogue)
+
+
+def _uniform(skills: Sequence[str], questions: Sequence[Question], rng: random.Random) -> Pair:
     """A skill drawn without regard to the profile, with any profile question of that skill."""
-    skill = rng.choice([skill for skill, questions in by_skill.items() if questions])
-    question = rng.choice(by_skill[skill])
+    skill = rng.choice(skills)
+    question = rng.choice([question for question in questions if skill in question.skills] or questions)
     return Pair(question.id, question.question, skill)
-
-
-def plan_seeds(pairs: Sequence[Pair], pool: Sequence[Question], params: Params, seed: int) -> Iterator[Seed]:
-    """Seeds of the generate stage: `per_pair` for each pair, then replay to its share of the whole."""
-    # Pairs are numbered: in a control the same one may be drawn twice, and is then meant twice.
-    seeds = (
-        {
-            "kind": params.mode,
-            "skill": pair.skill,
-            "failed": pair.question_id,
-            "question": pair.question,
-            "pair": n,
-            "draw": draw,
-        }
-        for n, pair in enumerate(pairs)
-        for draw in range(params.per_pair)
-    )
-    return _with_replay(list(seeds), pool, params, seed)
-
-
-def plan_near(
-    near: Mapping[str, Sequence[str]], pool: Sequence[Question], params: Params, seed: int
-) -> Iterator[Seed]:
-    """Seeds of `control-embedding`: failed question's id -> ids of its nearest pool questions."""
-    seeds = [
-        {"kind": "near", "skill": "", "failed": failed, "question": question}
-        for failed, questions in near.items()
-        for question in questions
-    ]
-    return _with_replay(seeds, pool, params, seed)
-
-
-def plan_like(
-    near: Mapping[str, Sequence[str]],
-    failed: Sequence[Question],
-    pool: Sequence[Question],
-    params: Params,
-    seed: int,
-) -> Iterator[Seed]:
-    """Seeds of `control-embed-syn`: new questions for each failed one, its nearest as references."""
-    seeds: list[Mapping[str, object]] = [
-        {
-            "kind": "near-syn",
-            "skill": "",
-            "failed": question.id,
-            "question": question.question,
-            "references": list(near[question.id]),
-            "draw": draw,
-        }
-        for question in failed
-        if question.id in near
-        for draw in range(params.neighbours)
-    ]
-    return _with_replay(seeds, pool, params, seed)
-
-
-def _with_replay(
-    targeted: Sequence[Mapping[str, object]], pool: Sequence[Question], params: Params, seed: int
-) -> Iterator[Seed]:
-    rng = random.Random(f"{seed}/plan")
-    share = params.replay_share
-    wanted = round(params.examples * (1 - share))
-    if len(targeted) > wanted:
-        targeted = rng.sample(targeted, wanted)
-    for data in targeted:
-        yield Seed.of(**data)
-    # Replay without repetition: a question shown twice teaches nothing new.
-    replayed = min(len(pool), round(len(targeted) * share / (1 - share)))
-    for question in rng.sample(sorted(pool, key=lambda question: question.id), replayed):
-        yield Seed.of(kind="replay", skill="", failed="", question=question.id)

@@ -16,6 +16,7 @@ Arm = Literal[
     "control-uniform",
     "control-shuffled",
     "control-random",
+    "control-pool",
     "control-format",
     "control-embedding",
     "control-embed-syn",
@@ -28,10 +29,12 @@ class Params(FlowParams):
 
     arm: Arm = "fixed"
     """`faithful`: as published, without replay. `fixed`: with replay, a fallback for scarce skills,
-    and without what copies a reference, is rewritten wrongly, or was called right by the teacher.
+    labels by majority, and without what copies a reference, is rewritten wrongly, or was called right
+    by the teacher.
     `control-uniform`: skills drawn uniformly instead of by the profile.
     `control-shuffled`: the missing-skill labels swapped among the failed questions.
     `control-random`: every missing-skill label replaced by one drawn from the catalogue.
+    `control-pool`: pool questions at large, rewritten, whatever was failed (the paper's MATH-Augment).
     `control-format`: answers swapped among the questions of a family.
     `control-embedding`: the failed questions' nearest pool questions, whatever their skills.
     `control-embed-syn`: new questions like the failed one and its nearest, without a word of skills.
@@ -57,10 +60,10 @@ class Params(FlowParams):
     """`reward`: difficult if the last step's score, or the mean over steps, is at most this."""
     tau2: float = Field(default=0.7, ge=0, le=1)
     """`reward`: difficult if the score of any earlier step is at most this."""
-    reward_layout: Literal["marked", "turns", "prefixes"] = "marked"
-    """What the reward model is shown. `marked`: all steps at once, each followed by `step_mark`, for
-    `api: pooling`. For `api: classify`, one call a step: `turns` puts the steps as user turns
-    answered with `+`, as the paper's model wants them; `prefixes` the answer up to the step."""
+    reward_layout: Literal["turns", "prefixes", "marked"] = "turns"
+    """What the reward model is shown. For `api: classify`, one call a step: `turns` puts the steps as
+    user turns answered with `+`, as the paper's model wants them; `prefixes` the answer up to the
+    step. For `api: pooling`, `marked`: all steps at once, each followed by `step_mark`."""
     step_mark: str = "<extra_0>"
     """`marked`: the text after which the reward model scores a step. Its model's, see its card."""
     samples: int = Field(default=5, gt=0)
@@ -71,12 +74,14 @@ class Params(FlowParams):
     """`length`: difficult if the answers have this many words or more on average."""
     sample_temperature: float = Field(default=0.7, ge=0)
     """Of the student where it answers several times. Not given in the paper."""
+    answer_temperature: float | None = Field(default=None, ge=0)
+    """Of the student where it answers once: by default 0.1 in the faithful arm (paper), else greedy."""
 
     difficult: int = Field(default=500, gt=0)
     """Difficult questions that training questions are made for: a uniform subset if there are more."""
-    votes: int = Field(default=1, gt=0)
-    """Times the teacher is asked for the missing skills; those a majority names are kept. The paper
-    asks once; with more, `temperature` applies."""
+    votes: int | None = Field(default=None, gt=0)
+    """Times the teacher is asked for the missing skills; those a majority names are kept. By default 1 in
+    the faithful arm (paper), else 3. With more than one, `temperature` applies."""
     min_count: int = Field(default=1, gt=0)
     """Questions a skill must be missing in to be trained. The paper has no such limit."""
     progress: bool = False
@@ -105,8 +110,9 @@ class Params(FlowParams):
     examples: int = Field(default=9500, gt=0)
     """Training examples, replay included; a uniform subset is taken when more were made."""
     replay: float = Field(default=0.5, ge=0, lt=1)
-    """Share of the training questions drawn from the pool without regard to the profile. Not in
-    the paper: without it a small student loses skills it had. The faithful arm has none."""
+    """Share of the training examples that are pool questions drawn without regard to the profile, as far
+    as the pool has enough. Not in the paper: without it a small student loses skills it had. The
+    faithful arm has none."""
     temperature: float = Field(default=0.7, ge=0)
     """Of the teacher's new questions and solutions."""
     max_tokens: int = Field(default=1024, gt=0)
@@ -116,6 +122,18 @@ class Params(FlowParams):
     def faithful(self) -> bool:
         """Whether the published method runs, with its faults."""
         return self.arm == "faithful"
+
+    @property
+    def label_votes(self) -> int:
+        """Times a failed answer is labelled, by the arm where the flow file does not say."""
+        return self.votes or (1 if self.faithful else 3)
+
+    @property
+    def student_temperature(self) -> float:
+        """Of a single answer, by the arm where the flow file does not say."""
+        if self.answer_temperature is not None:
+            return self.answer_temperature
+        return 0.1 if self.faithful else 0.0
 
     @property
     def by_likeness(self) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from synth.engine import Result
 from synth.engine.flow import NO_TRAINING
 from synth.flows.answering import question_messages
 from synth.flows.stat.params import Params
@@ -38,11 +37,11 @@ def plan(survey: Survey) -> list[StagePlan]:
     asked, shares = len(survey.questions["profile"]), _shares(survey, params)
     failed = asked * shares.wrong
     why = f"{asked} profile questions x {shares.wrong:.0%} failed ({shares.found})"
-    votes = f" x {params.votes} votes" if params.votes > 1 else ""
+    votes = f" x {params.label_votes} votes" if params.label_votes > 1 else ""
     labels = AgentPlan(
         "label",
         "teacher",
-        failed * params.votes,
+        failed * params.label_votes,
         why + votes,
         params.max_tokens,
         prompt_tokens(survey, "label_skills"),
@@ -53,7 +52,7 @@ def plan(survey: Survey) -> list[StagePlan]:
         *skill_stages(survey, params),
         profile,
         *embed_stages(survey, params, used),
-        _make(survey, params, used, shares),
+        *_make(survey, params, used, shares),
     ]
 
 
@@ -71,7 +70,7 @@ def _answers(survey: Survey, params: Params, asked: int) -> list[AgentPlan]:
     return agents
 
 
-def _make(survey: Survey, params: Params, failed: float, shares: _Shares) -> StagePlan:
+def _make(survey: Survey, params: Params, failed: float, shares: _Shares) -> list[StagePlan]:
     """Targeted examples up to their share of `examples`; replay asks nobody."""
     share = params.replay_share
     most = round(params.examples * (1 - share))
@@ -85,17 +84,18 @@ def _make(survey: Survey, params: Params, failed: float, shares: _Shares) -> Sta
     targeted = min(drawn, most)
     if drawn > most:
         why += f", cut to {most}"
-    replayed = min(len(survey.questions["pool"]), round(targeted * share / (1 - share)))
     made, found = _made(survey, params)
+    replayed = min(len(survey.questions["pool"]), round(targeted * made * share / (1 - share)))
     examples = min(targeted * made + replayed, params.examples)
-    return StagePlan(
+    make = StagePlan(
         "make",
-        targeted + replayed,
+        targeted,
         _writers(survey, params, targeted, why),
         makes=examples * _length(survey),
         why=f"at most {examples:.0f} examples: {targeted:.0f} targeted x {made:.2g} kept ({found}),"
         f" and {replayed} replayed",
     )
+    return [make, StagePlan("replay", replayed)] if replayed else [make]
 
 
 def _writers(survey: Survey, params: Params, targeted: float, why: str) -> tuple[AgentPlan, ...]:
@@ -118,9 +118,9 @@ def _writers(survey: Survey, params: Params, targeted: float, why: str) -> tuple
 
 def _drawn(params: Params) -> bool:
     """Whether training questions are the pool's, not new ones."""
-    if params.by_likeness:
-        return params.arm == "control-embedding"
-    return params.mode == "sel"
+    if params.arm in ("control-embedding", "control-pool"):
+        return True
+    return params.mode == "sel" and not params.by_likeness
 
 
 def _shares(survey: Survey, params: Params) -> _Shares:
@@ -139,15 +139,11 @@ def _made(survey: Survey, params: Params) -> tuple[float, str]:
     """Samples a targeted seed comes to."""
     if _drawn(params) and not params.rewrites:
         return 1.0, "drawn from the pool"
-    targeted = [r for r in survey.results.get("make", ()) if not _replayed(r)]
+    targeted = survey.results.get("make", ())
     if not targeted:
         return float(params.rewrites if _drawn(params) else params.solutions), "not probed: at most"
     made = sum(len(result.samples) for result in targeted)
     return made / len(targeted), f"{made} samples of {len(targeted)} in the probe"
-
-
-def _replayed(result: Result) -> bool:
-    return any(sample.meta.get("kind") == "replay" for sample in result.samples)
 
 
 def _length(survey: Survey) -> float:

@@ -45,7 +45,9 @@ def profile_graph(params: Params, settings: Evaluate) -> Graph:
             rejection = dropped.rejection(context.seed_id, context.round, context.stage)
             return {"output": {**output, "skills": []}, "rejections": [rejection]}
         if not found.skills:
-            what = "no skill of the catalogue was named" + (" by a majority" if params.votes > 1 else "")
+            what = "no skill of the catalogue was named" + (
+                " by a majority" if params.label_votes > 1 else ""
+            )
             raise Dropped("no-skill", "label", what, raw=str(found.strangers))
         return {"output": output}
 

@@ -79,7 +79,7 @@ def test_the_three_layouts_show_every_step() -> None:
     """Marked: once, a mark a step. Turns: each step a user turn, answered with a plus before the next.
     Prefixes: the answer up to each step."""
     steps = ["one", "two"]
-    ((_, marked),) = conversations(Params(step_mark="<m>"), "q", steps)
+    ((_, marked),) = conversations(Params(reward_layout="marked", step_mark="<m>"), "q", steps)
     assert marked["content"] == "one<m>two<m>"
     first, second = conversations(Params(reward_layout="turns"), "q", steps)
     assert first == [{"role": "user", "content": "q one"}]
@@ -114,7 +114,7 @@ async def test_a_reward_model_finds_difficult_questions(
 async def test_scores_that_do_not_fit_the_steps_are_a_rejection(begin: Sessions) -> None:
     """A wrong step mark shows at once: no question is judged by scores of something else."""
     roles = {"student": in_steps, "reward": lambda messages: "[0.9]"}
-    session = begin(detect="reward", roles=roles, **PLAIN)
+    session = begin(detect="reward", reward_layout="marked", roles=roles, **PLAIN)
     assert list(await generate(session)) == []
     rejections = list(session.rejections())
     assert {rejection.reason for rejection in rejections} == {"unscored"}
@@ -177,7 +177,7 @@ REWARD = "reward: {model: prm, base_url: 'http://127.0.0.1:9/v1', api: classify}
     ("role", "settings", "said"),
     [
         ("", "detect: reward", "role 'reward', and there is none"),
-        (REWARD, "detect: reward", "marked is for api: pooling, not classify"),
+        (REWARD, "detect: reward, reward_layout: marked", "marked is for api: pooling, not classify"),
         ("embedder: {model: e, base_url: 'http://127.0.0.1:9/v1'}", "arm: fixed", "not asked for chat"),
         ("", "catalogue: nowhere.yaml", "no file nowhere.yaml"),
         ("", "solutions: 1", "1 solutions cannot agree 2 times"),
@@ -193,5 +193,5 @@ def test_settings_that_do_not_go_together_are_told_before_the_start(
     problems = check(loaded)
     assert len(problems) == 1
     assert said in str(ConfigError(problems))
-    path.write_text(FLOW % (REWARD, "detect: reward, reward_layout: turns"))
+    path.write_text(FLOW % (REWARD, "detect: reward"))
     assert check(load_flow(path, params=lambda name: load_flow_module(name).params)) == []
