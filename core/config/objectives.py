@@ -75,6 +75,8 @@ DpoLoss = Literal[
     "sft",
     "sigmoid_norm",
 ]
+SMOOTHED = ("robust", "exo_pair", "aot", "aot_unpaired")
+"""Losses that take some pairs for the wrong way round; with others TRL passes over `label_smoothing`."""
 
 
 class Dpo(Strict):
@@ -88,7 +90,7 @@ class Dpo(Strict):
     """Log-probabilities averaged over an answer's tokens instead of summed (arXiv 2507.06187).
     Only for the `sigmoid` loss."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=0.5)
-    """Share of pairs taken to be the wrong way round; only for `robust` (0.1) and `exo_pair` (0.001)."""
+    """Share of pairs taken to be the wrong way round; for `robust` (0.1), `exo_pair` (0.001), both `aot`."""
     nll: float = Field(default=0.0, ge=0)
     """Weight of the chosen answer's negative log-likelihood (mean over its tokens), added to the loss."""
     stop_when_both_fall: float | None = Field(default=None, gt=0)
@@ -103,6 +105,9 @@ class Dpo(Strict):
     def _losses_go_together(self) -> Dpo:
         if self.length_normalised and self.loss not in ("sigmoid", "sigmoid_norm"):
             raise ValueError(f"'{self.loss}' has no averaged form; write 'loss: sigmoid', or leave it out")
+        if self.label_smoothing and self.loss not in SMOOTHED:
+            known = ", ".join(SMOOTHED)
+            raise ValueError(f"'{self.loss}' takes no label_smoothing; leave it out, or write loss: {known}")
         if self.loss == "exo_pair" and not self.label_smoothing:
             raise ValueError("'exo_pair' needs some label_smoothing; write 'label_smoothing: 0.001'")
         return self

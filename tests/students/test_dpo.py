@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 from unittest.mock import ANY
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-import trl
 from peft import PeftModel
 from transformers import (
     AutoModelForCausalLM,
@@ -22,8 +20,7 @@ from transformers import (
     TrainerState,
 )
 
-from synth.config.flowfile import Dpo, Lora
-from synth.config.objectives import DpoLoss
+from synth.config.flowfile import Lora
 from synth.errors import DataError, TrainError
 from synth.students.job import TrainJob
 from synth.students.log import read_log
@@ -263,19 +260,3 @@ def test_broken_loss_and_wrong_rows_are_named(make_pair_job, data: Path) -> None
         train(make_pair_job("broken", steps=9, train={"learning_rate": 1e30}))
     with pytest.raises(DataError, match="no column 'chosen'"):
         train(make_pair_job("rows", data=data))
-
-
-def test_losses_are_those_of_trl(make_pair_job) -> None:
-    """A name the flow file takes is a name TRL takes; unfit combinations are refused before a run."""
-    doc = re.search(
-        r"loss_type \(.*?Possible values are: (.*?)\. If multiple", trl.DPOConfig.__doc__ or "", re.S
-    )
-    assert doc is not None
-    assert set(re.findall(r"`'(\w+)'`", doc[1])) == set(get_args(DpoLoss))
-    with pytest.raises(ValueError, match="no averaged form"):
-        Dpo(loss="hinge", length_normalised=True)
-    with pytest.raises(ValueError, match="label_smoothing"):
-        Dpo(loss="exo_pair")
-    for loss, smoothing in (("ipo", 0.0), ("robust", 0.1), ("exo_pair", 1e-3), ("sppo_hard", 0.0)):
-        result = train(make_pair_job(loss, dpo={"loss": loss, "label_smoothing": smoothing}, steps=1))
-        assert result is not None

@@ -223,7 +223,7 @@ def test_a_reward_is_the_verdict_of_the_verifier() -> None:
     assert constraints([], [said[0], said[0]], [[1, 7], [1, 1]], [three.model_dump_json()] * 2) == [1.0, 0.0]
 
 
-@pytest.mark.parametrize("objective", ["sft", "asft", "pear"])
+@pytest.mark.parametrize("objective", ["sft", "dft", "asft", "pear"])
 def test_a_step_is_the_same_however_it_is_cut(job_of, objective: str) -> None:
     """16x1, 4x4 and 1x16 rows come to the same loss and the same weights: the mean is over tokens, not
     over micro-batches of different lengths."""
@@ -235,39 +235,6 @@ def test_a_step_is_the_same_however_it_is_cut(job_of, objective: str) -> None:
         found.append(losses(job))
     assert found[1] == pytest.approx(found[0], rel=1e-3)
     assert found[2] == pytest.approx(found[0], rel=1e-3)
-
-
-def test_a_response_alone_has_no_question(tiny: Path, rows: Path) -> None:
-    """Response tuning sees the answer and what the template puts before it, nothing of the prompt."""
-    tokenizer = AutoTokenizer.from_pretrained(tiny)
-    found = load_examples(rows)
-    made = tokenised(found, tokenizer, Train(objective="response-only"), {}).rows
-    answer = found[0]["completion"][0]["content"]
-    assert tokenizer.decode(made[0]["prompt_ids"]) == "<|assistant|>"
-    assert tokenizer.decode(made[0]["completion_ids"]) == f"{answer}<|end|>"
-
-
-def test_every_assistant_turn_can_be_learnt(tiny: Path) -> None:
-    """The prompt's turns too, without marks in the template; one that rewrites them is refused."""
-    from datasets import Dataset
-
-    tokenizer = AutoTokenizer.from_pretrained(tiny)
-    turns = [("user", "a"), ("assistant", "bc"), ("user", "d")]
-    prompt = [{"role": role, "content": text} for role, text in turns]
-    rows = Dataset.from_list([{"prompt": prompt, "completion": [{"role": "assistant", "content": "e"}]}])
-    made = tokenised(rows, tokenizer, Train(loss_on="assistant"), {}).rows
-    ids, mask = made[0]["input_ids"], made[0]["completion_mask"]
-    learnt = tokenizer.decode([token for token, kept in zip(ids, mask, strict=True) if kept])
-    assert learnt == "bc<|end|>e<|end|>"
-    tokenizer.chat_template = (
-        "{% for m in messages %}{{ m.role if loop.last else 'old' }}:{{ m.content }};{% endfor %}"
-        "{% if add_generation_prompt %}assistant:{% endif %}"
-    )
-    with pytest.raises(TrainError, match="changes earlier turns"):
-        tokenised(rows, tokenizer, Train(loss_on="assistant"), {})
-    tokenizer.chat_template = None
-    with pytest.raises(TrainError, match="no chat template"):
-        tokenised(rows, tokenizer, Train(), {})
 
 
 def test_kto_never_holds_an_answer_against_its_own_prompt_by_design(tiny: Path, rows: Path) -> None:

@@ -111,6 +111,20 @@ def test_packing_trains_on_the_same_tokens(make_job, tiny: Path) -> None:
     assert plain and packed and plain.tokens == packed.tokens and packed.steps < plain.steps
 
 
+def test_packed_examples_do_not_see_each_other(make_job, tiny: Path) -> None:
+    """All of them in one sequence have the loss they have apart; seen across, it would be another."""
+    for objective in ("sft", "dft"):
+        found = []
+        for packing, batch in ((False, 120), (True, 1)):
+            settings = {"objective": objective, "lora": None, "packing": packing, "batch_size": batch}
+            job = make_job(
+                f"{objective}{packing}", model=tiny, train={**settings, "max_length": 8192}, steps=1
+            )
+            train(job)
+            found.append(losses(job.log)[0])
+        assert found[1] == pytest.approx(found[0], rel=1e-4)
+
+
 def test_batches_of_equal_lengths_hold_every_example(make_job, tiny: Path) -> None:
     """Grouping by length changes the order and nothing of what is seen."""
     plain, grouped = (
