@@ -13,6 +13,7 @@ import random
 from collections.abc import Iterable
 from typing import Any
 
+from synth.chat import Reply
 from synth.config import Evaluate, Train
 from synth.engine import Flow
 from synth.engine.folder import RunFolder
@@ -22,6 +23,7 @@ from synth.flows.answering import question_seeds
 from synth.flows.drift.check import check
 from synth.flows.drift.detect import conversation_seeds, rubric_graph
 from synth.flows.drift.figures import figures_of
+from synth.flows.drift.fit import fault
 from synth.flows.drift.guide import Guide
 from synth.flows.drift.pairs import pair_graph, pair_seeds
 from synth.flows.drift.params import Params
@@ -136,7 +138,7 @@ def _repairs(signals: list[Signal]) -> list[Signal]:
 
 def _records(signals: list[Signal], params: Params, seed: int) -> list[Signal]:
     """What an iteration makes pairs of, as the arm has it: replies that displeased with the complaint
-    about them; in SPIN as many that pleased, in the placebo as many of all.
+    about them; in SPIN as many that pleased, in the placebo as many of all that are fit to be chosen.
 
     Raises `DataError` if there is nothing.
     """
@@ -149,7 +151,7 @@ def _records(signals: list[Signal], params: Params, seed: int) -> list[Signal]:
     if params.arm == "control-shuffled":
         return shuffled(displeased, seed)
     if params.arm == "control-random":
-        return random.Random(f"{seed}/lot").sample(signals, len(displeased))
+        return _lot(signals, len(displeased), seed)
     if params.arm != "control-spin":
         return displeased
     pleased = [one for one in signals if one.satisfied]
@@ -159,6 +161,18 @@ def _records(signals: list[Signal], params: Params, seed: int) -> list[Signal]:
             "take more conversations, or another arm",
         )
     return random.Random(f"{seed}/spin").sample(pleased, min(len(pleased), len(displeased)))
+
+
+def _lot(signals: list[Signal], size: int, seed: int) -> list[Signal]:
+    """The placebo's rejected replies. Both of its sides pass the same check, or chosen ones would be finished
+    more often. Raises `DataError` if there is nothing."""
+    fit = [one for one in signals if one.finished and not fault(Reply(one.reply), "", one)]
+    if not fit:
+        raise DataError(
+            f"none of {len(signals)} replies is fit to be chosen, so nothing can be drawn by lot",
+            "raise with.max_tokens if they were cut off, or take another arm",
+        )
+    return random.Random(f"{seed}/lot").sample(fit, min(len(fit), size))
 
 
 def _graphs() -> dict[str, Any]:

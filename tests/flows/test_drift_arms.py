@@ -9,6 +9,7 @@ import pytest
 
 from synth.chat import Leaving, Reply, Request
 from synth.engine.session import Session
+from synth.errors import DataError
 from synth.flows.drift import generate
 from synth.records import Message
 from synth.teachers.model import Model
@@ -58,6 +59,21 @@ async def test_unguided_replies_never_see_a_complaint(begin: Callable[..., Sessi
     assert all(texts(sample)[0].endswith("(1)") for sample in samples)  # the first is what displeased
 
 
+async def test_the_placebo_is_as_good_on_both_sides(begin: Callable[..., Session]) -> None:
+    """Rejected replies drawn by lot from all that would be fit to be chosen, pleasing ones among them, and
+    bare requests: no side is better, or finished more often, than the other."""
+    session = begin(arm="control-random")
+    samples = list(await generate(session))
+    assert len(samples) == MISSED
+    found = figures(session)
+    assert 0 < found["rejected_pass"] < 1 and found["chosen_pass"] == found["rejected_pass"]
+    session = begin("cut", arm="control-random")
+    endpoint = CutOff(student, turns=1)
+    session.models = {**session.models, "student": Model("student", "s", "w", "s", endpoint, session.journal)}
+    with pytest.raises(DataError, match="fit to be chosen"):
+        await generate(session)
+
+
 async def test_spin_sets_what_pleased_against_the_students_own(begin: Callable[..., Session]) -> None:
     """The control that takes real satisfaction for gold: no displeasing reply is in it, and the student's
     own is a new one."""
@@ -83,13 +99,17 @@ async def test_iterdpo_ranks_two_of_the_students_own(begin: Callable[..., Sessio
 
 
 class CutOff(ProgramEndpoint):
-    """Answers that the token limit cuts off when the complaint is in view."""
+    """Answers that the token limit cuts off when the complaint is in view, which makes three turns."""
+
+    def __init__(self, program: Callable[..., str], turns: int = 3) -> None:
+        super().__init__(program)
+        self.turns = turns
 
     async def chat(
         self, request: Request, model: str, n: int, first: int, name: str, leaving: Leaving | None = None
     ) -> list[Reply]:
         replies = await super().chat(request, model, n, first, name, leaving)
-        reason = "length" if len(request.messages) == 3 else "stop"
+        reason = "length" if len(request.messages) == self.turns else "stop"
         return [Reply(reply.text, reason) for reply in replies]
 
 
