@@ -9,7 +9,7 @@ from typing import Literal
 
 __all__ = ["Judgement", "anchored", "lenient"]
 
-_LAST = re.compile(r"[\W_]*final judge?ment[\W_]*\b(yes|no)\b[\W_]*", re.IGNORECASE)
+_LAST = re.compile(r"(?:^|\n)[\W_]*final judge?ment(?: is)?[\W_]*\b(yes|no)[\W_]*$", re.IGNORECASE)
 
 
 def lenient(text: str) -> bool | None:
@@ -23,9 +23,9 @@ def lenient(text: str) -> bool | None:
 
 
 def anchored(text: str) -> bool | None:
-    """The verdict the last line states: "Final Judgement", then Yes or No as a word, nothing else."""
-    line = text.rstrip().rpartition("\n")[2]
-    match = _LAST.fullmatch(line)
+    """The verdict a reply ends with: from the beginning of a line "Final Judgement", then Yes or No as a
+    word, on that line or as the last one, and nothing else."""
+    match = _LAST.search(text)
     return match[1].lower() == "yes" if match else None
 
 
@@ -59,6 +59,11 @@ class Judgement:
         return sum(vote is False for vote in self.votes)
 
     @property
+    def said(self) -> int:
+        """Votes that could be read."""
+        return self.yes + self.no
+
+    @property
     def verdict(self) -> bool | None:
         """What the majority says; None without one."""
         return None if self.yes == self.no else self.yes > self.no
@@ -66,7 +71,7 @@ class Judgement:
     @property
     def value(self) -> float | None:
         """Share of Yes among the votes that could be read; None without a majority."""
-        return None if self.verdict is None else self.yes / (self.yes + self.no)
+        return None if self.verdict is None else self.yes / self.said
 
     @property
     def contested(self) -> Literal["yes", "no"] | None:

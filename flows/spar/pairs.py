@@ -24,7 +24,8 @@ __all__ = ["Pair", "independent_pair", "pair_sample", "refined_pair", "traced"]
 class Pair:
     """An answer to prefer and one to avoid; `keys` are the calls behind them.
 
-    `value` is the share of Yes among the judgements of `chosen`, `depth` the refinements it took.
+    `value` is the share of Yes among the judgements of `chosen`, `depth` the refinements it took;
+    `checked` and `avoided` are what a rule-based checker says of the two, if one can.
     """
 
     chosen: str
@@ -34,6 +35,7 @@ class Pair:
     truncated: bool
     keys: tuple[str, ...]
     checked: bool | None = None
+    avoided: bool | None = None
 
     @property
     def edit(self) -> float:
@@ -47,8 +49,10 @@ class Pair:
         return lengths[1] / lengths[0]
 
     def faults(self, params: Params) -> list[Fault]:
-        """What is wrong with it. `unfinished`: the rejected answer was cut off by the token limit."""
+        """What is wrong with it. `refuted`: the checker contradicts the judge about one of the answers.
+        `unfinished`: the rejected answer was cut off by the token limit."""
         found: dict[Fault, bool] = {
+            "refuted": self.checked is False or self.avoided is True,
             "edit-distance": self.edit > params.max_edit,
             "length-ratio": self.ratio > params.max_ratio,
             "unfinished": self.truncated,
@@ -64,7 +68,14 @@ def refined_pair(root: Response, tree: Tree) -> Pair | None:
     keys = (key for node in path for key in (node.key, *node.judgement.keys))
     last = path[-1]
     return Pair(
-        last.response, root.text, last.value or 0.0, last.depth, root.truncated, tuple(keys), last.checked
+        last.response,
+        root.text,
+        last.value or 0.0,
+        last.depth,
+        root.truncated,
+        tuple(keys),
+        last.checked,
+        root.checked,
     )
 
 
@@ -78,7 +89,7 @@ def independent_pair(
     chosen = responses[index]
     keys = (key for one in (root, chosen) for key in (one.key, *one.judgement.keys))
     value = chosen.judgement.value or 0.0
-    return Pair(chosen.text, root.text, value, 0, root.truncated, tuple(keys), chosen.checked)
+    return Pair(chosen.text, root.text, value, 0, root.truncated, tuple(keys), chosen.checked, root.checked)
 
 
 def pair_sample(

@@ -12,8 +12,8 @@ from synth.flows.spar.tree import Limits
 
 __all__ = ["Fault", "Params"]
 
-Fault = Literal["edit-distance", "length-ratio", "unfinished"]
-"""What may keep a pair from being minimal or whole (`synth.flows.spar.pairs`)."""
+Fault = Literal["refuted", "edit-distance", "length-ratio", "unfinished"]
+"""What may keep a pair from being right, minimal or whole (`synth.flows.spar.pairs`)."""
 
 
 class Params(FlowParams):
@@ -83,9 +83,11 @@ class Params(FlowParams):
     refine_attempts: int = Field(default=3, gt=0)
     """Attempts at a refinement that can be read, before its branch is skipped (code)."""
 
-    drop: tuple[Fault, ...] = ("edit-distance", "length-ratio", "unfinished")
-    """Faults for which a pair is left out; all are counted. With `unfinished`, responses that the token
-    limit cut off are not picked at all. Not in the paper: the faithful arm drops none."""
+    drop: tuple[Fault, ...] = ("refuted", "edit-distance", "length-ratio", "unfinished")
+    """Faults for which a pair is left out; all are counted. With `refuted` (the constraints can be checked,
+    and the judge was wrong), the refiner does not learn such verdicts and refinements, either; with
+    `unfinished`, responses that the token limit cut off are not picked at all. Not in the paper: the
+    faithful arm drops none."""
     lint_drop: tuple[PairFault, ...] = ("identical", "leaked")
     """Faults of the general lint of pairs for which a pair is left out. The faithful arm drops none."""
     max_edit: float = Field(default=0.5, gt=0, le=1)

@@ -75,13 +75,20 @@ class _Nodes:
         return {"question": question, "responses": responses}
 
     async def pick(self, state: Playing, runtime: Runtime[Context]) -> Playing:
-        """One response at random of those judged wrong, if there is any."""
+        """One response at random of those judged wrong. Without one there is nothing to refine, which is
+        a rejection where one was cut off, or where votes could not be read."""
         responses = state["responses"]
         root = pick(responses, False, self.params, runtime.context.rng)
-        failed = [response for response in responses if response.judgement.verdict is False]
-        if root is None and failed:
-            rejection = _unpaired("unfinished", runtime.context, state["question"], failed[0])
-            return {"root": None, "rejections": [rejection]}
+        for reason, verdict in (("unfinished", False), ("undecided", None)):
+            odd = [response for response in responses if response.judgement.verdict is verdict]
+            if root is None and odd:
+                why = (
+                    f"{odd[0].judgement.said} of {self.params.votes} votes could be read"
+                    if verdict is None
+                    else ""
+                )
+                rejection = _unpaired(reason, runtime.context, state["question"], odd[0], why)
+                return {"root": None, "rejections": [rejection]}
         return {"root": root}
 
     async def search(self, state: Playing, runtime: Runtime[Context]) -> Playing:
@@ -99,8 +106,8 @@ class _Nodes:
         else:
             pair = independent_pair(state["responses"], root, self.params, context.rng)
         if pair is None:
-            reason = "none-right" if tree is None else "not-refined"
-            return {"rejections": [_unpaired(reason, context, question, root)]}
+            reason, why = ("none-right", "") if tree is None else ("not-refined", tree.told)
+            return {"rejections": [_unpaired(reason, context, question, root, why)]}
         made = pair_sample(pair, context, question, self.params, self.settings)
         return {"samples": [made]} if isinstance(made, Sample) else {"rejections": [made]}
 
@@ -124,14 +131,16 @@ def _root(state: Playing) -> Response:
     return state["responses"][index]
 
 
-def _unpaired(reason: str, context: Context, question: Question, root: Response) -> Rejection:
-    """No pair came of a failed response: no refinement passed, or no other response was right."""
+def _unpaired(reason: str, context: Context, question: Question, root: Response, why: str) -> Rejection:
+    """No pair came of a response: no refinement passed, no other response was right, or it was cut off,
+    or no majority judged it."""
     return Rejection(
         seed_id=context.seed_id,
         round=context.round,
         stage=context.stage,
         node="pair",
         reason=reason,
+        detail=why,
         raw=root.text,
         data={"question": question.question, "family": question.family},
     )

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from synth.engine import Context
+from synth.flows.spar.judgement import Judgement
 from synth.flows.spar.pairs import traced
 from synth.flows.spar.refine import Refiner
 from synth.flows.spar.sample import Response
@@ -28,8 +29,9 @@ def lessons(
 
     Of each tree: the refinement that succeeded, and one critique of a node whose judges were
     mostly but not all for Yes, and one the other way. Of the actor's responses: every
-    judgement that a vote went against.
+    judgement that a vote went against. What the rules refute is left out where the flow drops it.
     """
+    strict = "refuted" in refiner.params.drops
 
     def lesson(kind: str, prompt: list[Message], said: str, keys: Iterable[str]) -> Sample:
         return Sample.sft(
@@ -50,19 +52,30 @@ def lessons(
         return lesson(kind, refiner.judge.asked(question, text), said, keys)
 
     if tree is not None:
-        if tree.found is not None:
+        if tree.found is not None and not (strict and tree.nodes[tree.found].checked is False):
             node, parent = tree.nodes[tree.found], tree.nodes[tree.nodes[tree.found].parent or 0]
             keys = (*parent.judgement.keys, node.key, *node.judgement.keys)
             yield lesson("refine", refiner.asked(question, parent), node.reply, keys)
         for kind, low, high in (("critique-yes", 0.5, 1.0), ("critique-no", 0.0, 0.5)):
-            fitting = [node for node in tree.nodes[1:] if node.value is not None and low < node.value < high]
+            fitting = [
+                node
+                for node in tree.nodes[1:]
+                if node.value is not None
+                and low < node.value < high
+                and not (strict and _refuted(node.judgement, node.checked))
+            ]
             if fitting:
                 one: Node = context.rng.choice(fitting)
                 yield critique(kind, one.response, one.judgement.critique, one.judgement.keys)
     for response in responses:
         judgement = response.judgement
-        if judgement.contested is not None:
+        if judgement.contested is not None and not (strict and _refuted(judgement, response.checked)):
             yield critique(f"judge-{judgement.contested}", response.text, judgement.critique, judgement.keys)
+
+
+def _refuted(judgement: Judgement, checked: bool | None) -> bool:
+    """Whether the rules say otherwise than the majority."""
+    return checked is not None and judgement.verdict is not checked
 
 
 @dataclass(frozen=True, slots=True)

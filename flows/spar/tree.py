@@ -100,6 +100,14 @@ class Tree:
         valued = [i for i, node in enumerate(self.nodes) if i and node.value is not None]
         return max(valued, key=lambda i: self.nodes[i].value or 0.0, default=None)
 
+    @property
+    def told(self) -> str:
+        """How the search went, in a line."""
+        best = self.nodes[self.best].value if self.best is not None else None
+        unread = f", {self.skipped} of them unreadable" if self.skipped else ""
+        valued = "none was valued" if best is None else f"the best value was {best:.2g}"
+        return f"{self.asked} refinements{unread}; {valued}"
+
     def path(self, index: int) -> list[int]:
         """The nodes from the root to this one."""
         parent = self.nodes[index].parent

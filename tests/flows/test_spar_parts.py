@@ -26,6 +26,9 @@ from synth.records import Question
         ("All met.\nFinal Judgement: Yes", True, True),
         ("One comma.\n**Final Judgement: No**\n", False, False),
         ("Final judgment: yes.", None, True),
+        ("All met.\n### Final Judgement:\n\n**Yes**", True, True),
+        ("The final judgement is: No", None, None),
+        ("Final Judgement is No", False, False),
         # the hint repeated: the first match is a Yes nobody meant
         ("Final Judgement (Yes or No): No", True, None),
         ("My Final Judgement will be Yes or No.\nFinal Judgement: No", True, False),
@@ -74,6 +77,9 @@ def test_pairs_are_looked_over() -> None:
     params = Params(arm="fixed")
     assert pair(text.replace(",", ""), text).faults(params) == []
     assert pair("something else of no resemblance at all.", text).faults(params) == ["edit-distance"]
+    refuted = (Pair("a b", "a, b", 1.0, 1, False, (), *said) for said in ((False, False), (True, True)))
+    assert [one.faults(params) for one in refuted] == [["refuted"], ["refuted"]]
+    assert Pair("a, b and c", "a, b, c", 1.0, 1, False, (), True, False).faults(params) == []
     assert pair(text + text + text, text).faults(params) == ["edit-distance", "length-ratio"]
     assert Params(arm="faithful").drops == Params(arm="faithful").lint_drop == ()
     assert Params(arm="faithful", lint_drop=["identical"]).lint_drop == ("identical",)

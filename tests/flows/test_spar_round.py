@@ -119,6 +119,29 @@ async def test_a_second_call_makes_the_same_samples_and_asks_nobody(tmp_path: Pa
         assert [sample.id for sample in await run(session)] == first
 
 
+async def test_what_the_rules_refute_is_not_learnt(tmp_path: Path) -> None:
+    """A judge content with one comma passes refinements that still have one. In the faithful arm they
+    are learnt from; the fixed arm drops the pairs, and the refiner's lessons with them."""
+
+    def content(messages: Messages, body: Mapping[str, Any]) -> Sequence[str]:
+        kind = part(messages, "response").count(",") < 2
+        return [f"Final Judgement: {'Yes' if vote == kind else 'No'}" for vote in (True,) * 4 + (False,)]
+
+    found = {}
+    for arm in ("faithful", "fixed"):
+        folder = tmp_path / arm
+        folder.mkdir()
+        async with playing(folder, {"judge": content}, arm=arm) as session:
+            samples = await run(session)
+            found[arm] = kinds(samples), measures(session)["pairs"]["dropped"]
+            wrong = [rejection for rejection in session.rejections() if rejection.reason == "refuted"]
+    (published, none), (repaired, dropped) = found["faithful"], found["fixed"]
+    assert published["pair"] == published["refine"] == 6 and none == {}
+    assert repaired["pair"] == repaired["refine"] == 0
+    assert dropped == {"refuted": 6} == {"refuted": len(wrong)}
+    assert published["judge-yes"] > repaired["judge-yes"]
+
+
 async def test_an_echoed_hint_deceives_the_faithful_arm_alone(tmp_path: Path) -> None:
     """A judge that repeats "(Yes or No)" passes everything in the faithful arm: no negative, no pair.
     The fixed arm does not take such a line for a verdict, and asks again."""
@@ -134,6 +157,8 @@ async def test_an_echoed_hint_deceives_the_faithful_arm_alone(tmp_path: Path) ->
         async with playing(folder, echoed, arm=arm) as session:
             assert await run(session) == []
             assert measures(session)["judged"] == expected
+            lost = Counter(rejection.reason for rejection in session.rejections())
+            assert lost == ({} if arm == "faithful" else {"undecided": 6})
     one = tmp_path / "one"
     one.mkdir()
     async with playing(one, {"judge": echo}) as session:
