@@ -28,9 +28,9 @@ class Params(FlowParams):
     stands after the last mark. `fixed`: the chat template, history cut at its beginning, the first of
     several samples that is fit to be learnt. The controls are the fixed arm with one thing changed:
     `control-shuffled`: someone else's complaint; `control-unguided`: no complaint; `control-random`: no
-    complaint, and who was displeased drawn by lot from replies that pass the same checks; `control-spin`: a reply that pleased against one of
-    the student's own; `control-iterdpo`: two of the student's own, ranked. `control-none`: no training;
-    the student is examined twice."""
+    complaint, and who was displeased drawn by lot from replies that pass the same checks;
+    `control-spin`: a reply that pleased against one of the student's own; `control-iterdpo`: two of the
+    student's own, ranked. `control-none`: no training; the student is examined twice."""
     detect: Literal["tags", "rubric", "simulator"] = "simulator"
     """How dissatisfaction is found: `tags` in the data (as in the paper, whose data are tagged),
     `rubric`: an agent reads the conversations, `simulator`: a simulated user complains where the
