@@ -8,6 +8,7 @@ each, to the descriptor it is told.
 from __future__ import annotations
 
 import json
+import linecache
 import os
 import signal
 import sys
@@ -17,9 +18,12 @@ from pathlib import Path
 from typing import Any
 
 _HERE = str(Path(__file__).resolve().parent)
+_OWN = [str(path) for path in Path(_HERE).glob("*.py")]
 sys.path.insert(0, _HERE)
 
 import kernel  # type: ignore[import-not-found]  # noqa: E402
+from calls import filter_calls  # type: ignore[import-not-found]  # noqa: E402
+from root import change_root  # type: ignore[import-not-found]  # noqa: E402
 from watch import watch  # type: ignore[import-not-found]  # noqa: E402
 
 
@@ -28,29 +32,32 @@ def main() -> None:
     settings = json.loads(sys.stdin.buffer.readline())
     program = sys.stdin.buffer.read()
     readable = [path for path in settings["readable"] if Path(path).exists()]
-    kernel.die_with_parent()
     force: list[str] = kernel.lose_root(readable)
     force += kernel.leave_namespaces() if settings["namespaces"] else []
+    kernel.die_with_parent()  # now: a change of user would undo it
     apart = "user namespace" in force
-    if apart and kernel.mount_scratch(settings["scratch"], settings["limits"]["file_mib"]):
-        force.append("scratch of its own")
+    scratch, most = settings["scratch"], settings["limits"]["file_mib"]
+    own_root = apart and change_root(readable, settings["hidden"], scratch, most)
+    force += ["root of its own"] if own_root else []
     child = os.fork()
     if child:
         os.close(settings["report"])
         _end_like(os.waitpid(child, 0)[1])
-    os.chdir(settings["scratch"])
+    os.chdir(scratch)
     kernel.die_with_parent()
     kernel.no_new_privileges()
     if settings["landlock"]:
-        force += kernel.confine_files(readable, settings["scratch"])
+        force += kernel.confine_files(readable, scratch)
     force += kernel.limit(settings["limits"], counted=apart)
+    if settings["calls"] and filter_calls(own_root):
+        force.append("system calls")
     if settings["hooks"]:
         force.append("audit hooks")
     os.write(settings["report"], ("in force: " + ", ".join(force) + "\n").encode())
 
     def close() -> None:
         if settings["hooks"]:
-            watch(readable, settings["scratch"], settings["report"])
+            watch(readable, scratch, settings["report"])
 
     _run(program, settings, close)
 
@@ -74,8 +81,12 @@ def _run(program: bytes, settings: dict[str, Any], close: Callable[[], None]) ->
     sys.argv = ["program.py"]
     # The first process of a namespace is not ended by its limit unless it says so itself.
     signal.signal(signal.SIGXCPU, signal.SIG_DFL)
-    for name in ("kernel", "watch", "ctypes", "_ctypes"):
+    for name in ("kernel", "calls", "root", "watch", "ctypes", "_ctypes"):
         sys.modules.pop(name, None)
+    # What a traceback shows is not looked for in files.
+    shown = {**dict.fromkeys(_OWN, ""), "program.py": program.decode("utf-8", "replace")}
+    for name, text in shown.items():
+        linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
     code = 0
     try:
         compiled = compile(program, "program.py", "exec")
@@ -86,8 +97,9 @@ def _run(program: bytes, settings: dict[str, Any], close: Callable[[], None]) ->
     except MemoryError:
         os.write(settings["report"], b"MemoryError\n")
         code = 1
-    except BaseException:
-        traceback.print_exc(limit=-6)
+    except BaseException as error:
+        own = error.__traceback__.tb_next if error.__traceback__ else None  # less the line that ran it
+        traceback.print_exception(type(error), error, own, limit=-6)
         code = 1
     try:
         sys.stdout.flush()

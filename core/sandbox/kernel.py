@@ -1,4 +1,4 @@
-"""The kernel's means of confinement, called directly: namespaces, Landlock, limits.
+"""The kernel's means of confinement, called directly: namespaces, rights, Landlock, limits.
 
 Imported by the process inside the sandbox, before any foreign code: nothing but the standard
 library, and every step says by its return value whether it is in force.
@@ -19,7 +19,6 @@ __all__ = [
     "leave_namespaces",
     "limit",
     "lose_root",
-    "mount_scratch",
     "no_new_privileges",
 ]
 
@@ -32,8 +31,8 @@ NEWNS, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET = (
     0x20000000,
     0x40000000,
 )
-MS_NOSUID, MS_NODEV, MS_PRIVATE, MS_REC = 2, 4, 1 << 18, 1 << 14
-PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 1, 4, 38
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
+CAPABILITIES_3 = 0x20080522
 LANDLOCK_CREATE, LANDLOCK_ADD, LANDLOCK_RESTRICT = 444, 445, 446
 _READ = 0b1101  # execute, read a file, list a folder
 _NOBODY = 65534
@@ -72,15 +71,11 @@ def leave_namespaces() -> list[str]:
     return ["user namespace", "network namespace", "mount namespace", "process namespace"]
 
 
-def mount_scratch(folder: str, mib: int) -> bool:
-    """A memory file system of its own over `folder`, unseen from outside and gone with the process."""
-    _libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None)
-    options = f"size={mib}m,mode=0777,nr_inodes=1024".encode()
-    return bool(_libc.mount(b"tmpfs", folder.encode(), b"tmpfs", MS_NOSUID | MS_NODEV, options) == 0)
-
-
 def no_new_privileges() -> None:
-    """No program started from here gains rights by a set-user-id bit."""
+    """Give up the rights over the namespaces that it made; no program started from here gains any."""
+    for capability in range(64):
+        _libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
+    _libc.capset(struct.pack("=Ii", CAPABILITIES_3, 0), bytes(24))
     _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 
 

@@ -10,7 +10,6 @@ import selectors
 import signal
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -60,11 +59,12 @@ def run_python(
     *,
     namespaces: bool = True,
     landlock: bool = True,
+    calls: bool = True,
     hooks: bool = True,
 ) -> Outcome:
     """Run Python source in a process of its own, with no network, no files but an empty scratch
     folder, and `limits`. Whatever it does, it ends. Raises `SynthError` where it cannot
-    be confined at all. The last three switch means off, for tests."""
+    be confined at all. The last four switch means off, for tests."""
     if sys.platform != "linux":
         raise SynthError(
             f"generated programs cannot be run on {sys.platform}: the sandbox needs Linux",
@@ -79,8 +79,10 @@ def run_python(
             "scratch": os.path.realpath(scratch),
             "report": mouth,
             "readable": _readable(),
+            "hidden": _hidden(),
             "namespaces": namespaces,
             "landlock": landlock,
+            "calls": calls,
             "hooks": hooks,
             "limits": {name: value for name, value in limits.model_dump().items() if isinstance(value, int)},
         }
@@ -164,7 +166,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def _outcome(code: int, ended: Status | None, out: str, err: str, said: list[str], seconds: float) -> Outcome:
     force = next((line.removeprefix("in force: ") for line in said if line.startswith("in force: ")), "")
-    attempts = tuple(line for line in said if not line.startswith(("in force: ", "MemoryError")))
+    attempts = tuple(line[:200] for line in said if not line.startswith(("in force: ", "MemoryError")))
     status: Status
     if ended is not None:
         status = ended
@@ -181,9 +183,17 @@ def _outcome(code: int, ended: Status | None, out: str, err: str, said: list[str
 
 @lru_cache(maxsize=1)
 def _readable() -> list[str]:
-    """What the interpreter itself needs: its library and the system's shared ones. Not the
-    packages installed beside it, and nothing else."""
-    paths = sysconfig.get_paths()
-    found = {paths["stdlib"], paths["platstdlib"], sys.base_prefix + "/lib", "/lib", "/lib64", "/usr/lib"}
-    found |= {"/usr/lib64", "/etc/ld.so.cache", "/usr/share/zoneinfo", "/dev/urandom", str(_INSIDE.parent)}
-    return sorted({os.path.realpath(path) for path in found})
+    """What the interpreter itself needs: its library and the system's shared ones; of a virtual
+    environment nothing."""
+    found = {f"{sys.base_prefix}/lib", f"{sys.base_exec_prefix}/{sys.platlibdir}"}
+    found |= {str(Path(os.__file__).parent), "/dev/urandom", "/dev/null"}
+    found |= {"/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/usr/share/zoneinfo"}
+    return sorted({os.path.realpath(path) for path in found if Path(path).exists()})
+
+
+@lru_cache(maxsize=1)
+def _hidden() -> list[str]:
+    """Folders of packages installed beside the interpreter, below what it may read."""
+    library = Path(os.path.realpath(os.__file__)).parent
+    places = (library / "site-packages", library / "dist-packages", Path("/usr/lib/python3/dist-packages"))
+    return [str(place) for place in places if place.is_dir()]
