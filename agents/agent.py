@@ -43,7 +43,7 @@ class Agent(Generic[T]):
         return load_prompt(self.prompt)
 
     def load(self) -> None:
-        """Read the prompt file now. Raises `SynthError` if it is missing or not a template."""
+        """Read the prompt file now. Raises `PromptError` if it is missing or not a template."""
         self._prompt  # noqa: B018
 
     @cached_property
@@ -65,7 +65,14 @@ class Agent(Generic[T]):
 
     def node(self, *reads: str, writes: str | None = None) -> Callable[..., Awaitable[dict[str, T]]]:
         """This agent as a node of a graph: the state's `reads` fill in its prompt (all of the state, where
-        none are named), and its answer is put under `writes`, by default its own name."""
+        none are named), and its answer is put under `writes`, by default its own name.
+
+        Raises `PromptError` if the prompt file is missing, is no template, or uses what is not read.
+        """
+        if reads:
+            self._prompt.fits(reads, f"the node of {self.name!r}")
+        else:
+            self.load()
 
         async def answer(state: Mapping[str, Any], runtime: Runtime[Context]) -> dict[str, T]:
             variables = {name: state[name] for name in reads} if reads else state

@@ -17,6 +17,7 @@ __all__ = [
     "EndpointError",
     "ModelError",
     "Problem",
+    "PromptError",
     "RunError",
     "ServerError",
     "SynthError",
@@ -68,6 +69,12 @@ class ConfigError(SynthError):
 
 class DataError(SynthError):
     """A data file that cannot be read; names file and line."""
+
+    exit_code = 2
+
+
+class PromptError(SynthError):
+    """A prompt file that is missing, is not a template, or asks for what it is not given; names its line."""
 
     exit_code = 2
 

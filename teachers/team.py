@@ -58,8 +58,9 @@ class Team:
         self._pools: list[Pool] = []
 
     async def start(self) -> None:
-        """Start what has to be started and check that every role is served."""
-        for role, spec in self._specs.items():
+        """Start what has to be started and check that every role is served; what starts in a minute comes
+        after what can be asked at once whether it is there."""
+        for role, spec in sorted(self._specs.items(), key=lambda one: one[1].kind == "local"):
             if spec.kind == "program":
                 self.models[role] = self._program(role, spec)
             elif spec.kind == "endpoint":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from pydantic import Field
 from synth.errors import RunError
 from synth.measure.gate import Decision
 from synth.records import Call, Message, Rejection, Sample
-from synth.runs.lookup import Origin, Story, look_up
+from synth.runs.lookup import Find, Origin, Story, find_sample, look_up
 from synth.runs.runfiles import Part, open_readonly, read_json
 
 __all__ = [
@@ -29,6 +30,8 @@ __all__ = [
 ]
 
 COLUMNS = "stage, agent, role, model, weights, request, reply"
+RESULTS = "SELECT payload FROM results WHERE seed = ? AND stage IN (SELECT round || '/' || name FROM stages)"
+"""Of a seed in all stages: named, so that the key of the table finds them."""
 QUOTING = 20
 """Most calls shown of a refused record, which are found by the text they quote."""
 
@@ -75,14 +78,16 @@ def explain(run: Path, prefix: str) -> Explanation:
     return explained(run, look_up(run, prefix))
 
 
-def explained(run: Path, story: Story) -> Explanation:
-    """The ancestry of a record whose story is known. Raises `RunError` for a damaged journal."""
+def explained(run: Path, story: Story, find: Find | None = None) -> Explanation:
+    """The ancestry of a record whose story is known; earlier samples are looked up by `find`, by default in
+    the files. Raises `RunError` for a damaged journal."""
+    find = find or partial(find_sample, run)
     with open_journals(run) as journals:
         sample = story.sample or _dropped_later(story, journals)
         own = list(steps(sample.lineage.calls, journals)) if sample else _quoting(story, journals)
         return Explanation(
             story=story,
-            ancestors=list(_ancestors(run, story.origins, journals)),
+            ancestors=list(_ancestors(find, story.origins, journals)),
             steps=own,
             guessed=sample is None and bool(own),
             outcome=list(_outcome(run, story)),
@@ -150,14 +155,14 @@ def _step(row: Sequence[Any], agent: str = "") -> Step:
 
 
 def _ancestors(
-    run: Path, origins: Iterable[Origin], journals: Sequence[sqlite3.Connection]
+    find: Find, origins: Iterable[Origin], journals: Sequence[sqlite3.Connection]
 ) -> Iterator[Ancestor]:
     """The samples among the origins, the oldest first."""
     for origin in origins:
-        yield from _ancestors(run, origin.origins, journals)
-        if origin.kind == "sample":
-            sample = look_up(run, origin.id).sample
-            calls = sample.lineage.calls if sample else ()
+        yield from _ancestors(find, origin.origins, journals)
+        found = find(origin.id) if origin.kind == "sample" else None
+        if found is not None:
+            calls = found[1].lineage.calls
             yield Ancestor(id=origin.id, where=origin.where, steps=list(steps(calls, journals)))
 
 
@@ -166,8 +171,7 @@ def _dropped_later(story: Story, journals: Sequence[sqlite3.Connection]) -> Samp
     for rejection in story.rejections:
         wanted = rejection.data.get("sample")
         for journal in journals if wanted else ():
-            query = "SELECT payload FROM results WHERE seed = ?"
-            with closing(journal.execute(query, (rejection.seed_id,))) as rows:
+            with closing(journal.execute(RESULTS, (rejection.seed_id,))) as rows:
                 for (payload,) in rows:
                     for found in orjson.loads(payload)["samples"]:
                         if found["id"] == wanted:

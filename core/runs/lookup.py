@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,10 @@ from synth.records import Call, Rejection, Sample
 from synth.runs.runfiles import Part, open_readonly
 from synth.runs.trees import SearchTree, find_tree
 
-__all__ = ["Maker", "Origin", "Story", "look_up", "story_of"]
+__all__ = ["Find", "Maker", "Origin", "Story", "find_sample", "look_up", "story_of"]
+
+Find = Callable[[str], tuple[int, Sample] | None]
+"""The sample of an id with its round (the last that has it), if the run has one."""
 
 SHORTEST = 3
 """Fewest characters of an id that are looked up."""
@@ -90,10 +94,26 @@ def look_up(run: Path, prefix: str) -> Story:
     return story_of(run, number, rejections[0].seed_id, name, None, rejections)
 
 
+def find_sample(run: Path, name: str) -> tuple[int, Sample] | None:
+    """`Find` for a run without an index: all its samples are read."""
+    found = None
+    for number, sample in _samples(run, name):
+        found = (number, sample) if sample.id == name else found
+    return found
+
+
 def story_of(
-    run: Path, number: int, seed: str, name: str, sample: Sample | None, rejections: list[Rejection]
+    run: Path,
+    number: int,
+    seed: str,
+    name: str,
+    sample: Sample | None,
+    rejections: list[Rejection],
+    find: Find | None = None,
 ) -> Story:
-    """The story of a record that is at hand, made from `seed` in round `number`. Raises `RunError`."""
+    """The story of a record that is at hand, made from `seed` in round `number`; its parents are looked
+    up by `find`, by default in the files. Raises `RunError`."""
+    find = find or partial(find_sample, run)
     journal = run / "journal.db"
     connection = open_readonly(journal) if journal.is_file() else None
     try:
@@ -103,7 +123,7 @@ def story_of(
             sample=sample,
             rejections=rejections,
             makers=_makers(sample.lineage.calls, connection) if sample else [],
-            origins=_origins(run, sample.lineage.parents, connection, {name}) if sample else [],
+            origins=_origins(find, sample.lineage.parents, connection, {name}) if sample else [],
             tree=find_tree(run / "rounds" / str(number), seed),
         )
     except sqlite3.Error as error:
@@ -189,22 +209,22 @@ def _row(connection: sqlite3.Connection | None, query: str, call: Call) -> tuple
 
 
 def _origins(
-    run: Path, parents: Iterable[str], connection: sqlite3.Connection | None, seen: set[str]
+    find: Find, parents: Iterable[str], connection: sqlite3.Connection | None, seen: set[str]
 ) -> list[Origin]:
     """What the parents are, and theirs, as far as the run knows."""
-    return [_origin(run, parent, connection, seen | {parent}) for parent in parents if parent not in seen]
+    return [_origin(find, parent, connection, seen | {parent}) for parent in parents if parent not in seen]
 
 
-def _origin(run: Path, name: str, connection: sqlite3.Connection | None, seen: set[str]) -> Origin:
-    samples = [pair for pair in _samples(run, name) if pair[1].id == name]
-    if samples:
-        number, sample = samples[-1]
+def _origin(find: Find, name: str, connection: sqlite3.Connection | None, seen: set[str]) -> Origin:
+    found = find(name)
+    if found is not None:
+        number, sample = found
         return Origin(
             id=name,
             kind="sample",
             where=f"round {number}",
             text=sample.prompt[-1]["content"],
-            origins=_origins(run, sample.lineage.parents, connection, seen),
+            origins=_origins(find, sample.lineage.parents, connection, seen),
         )
     query = (
         "SELECT stage, payload FROM results WHERE seed = ?"

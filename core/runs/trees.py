@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
+
+import orjson
+from pydantic import ValidationError
 
 from synth.runs.runfiles import Part, read_lines
 
@@ -56,8 +60,19 @@ class SearchTree(Part):
 
 
 def find_tree(round_folder: Path, seed: str) -> SearchTree | None:
-    """The tree that grew from a seed, if the round has one."""
-    return next((tree for tree in _read(round_folder) if tree.seed == seed), None)
+    """The tree that grew from a seed, if the round has one. Of the others only the bytes are looked at."""
+    mark = orjson.dumps(seed)
+    try:
+        with (round_folder / "data" / "trees.jsonl").open("rb") as file:
+            for line in file:
+                if mark in line:
+                    with suppress(orjson.JSONDecodeError, ValidationError):
+                        tree = SearchTree.model_validate(orjson.loads(line))
+                        if tree.seed == seed:
+                            return tree
+    except OSError:
+        pass
+    return None
 
 
 def some_trees(round_folder: Path) -> list[SearchTree]:

@@ -14,7 +14,7 @@ from synth.records import Message, Rejection, Sample
 from synth.report.page import HERE as REPORT
 from synth.report.page import contents, environment
 from synth.runs.explain import Explanation, explained
-from synth.runs.lookup import story_of
+from synth.runs.lookup import Find, story_of
 from synth.runs.overview import RunSummary
 from synth.view import search
 from synth.view.entry import rejection_entry, sample_entry
@@ -77,7 +77,13 @@ class View:
                 return None
             found = read(self.run, row, journal)
             newer, older = search.beside(db, filters, row.id)
-        told, trouble = self._told(row, found)
+
+            def find(parent: str) -> tuple[int, Sample] | None:
+                row = search.named(db, parent)
+                sample = read(self.run, row, journal) if row else None
+                return (row.round, sample) if row and isinstance(sample, Sample) else None
+
+            told, trouble = self._told(row, found, find)
         sample = found if isinstance(found, Sample) else None
         rejection = found if isinstance(found, Rejection) else None
         return self._page(
@@ -120,7 +126,7 @@ class View:
         sought = search.words(filters.q)
         return Card(row, entry.tags, passage(entry.asked, sought), passage(entry.answered, sought))
 
-    def _told(self, row: Row, found: Sample | Rejection | None) -> tuple[Explanation | None, str]:
+    def _told(self, row: Row, found: Sample | Rejection | None, find: Find) -> tuple[Explanation | None, str]:
         """How the record came to be, or why that cannot be told."""
         if found is None:
             return None, "The run is writing this record anew; look again in a moment."
@@ -128,7 +134,8 @@ class View:
         rejections = [found] if isinstance(found, Rejection) else []
         try:
             name = sample.id if sample else row.seed
-            told = explained(self.run, story_of(self.run, row.round, row.seed, name, sample, rejections))
+            story = story_of(self.run, row.round, row.seed, name, sample, rejections, find)
+            told = explained(self.run, story, find)
         except RunError as error:
             return None, str(error)
         if row.state == "new":

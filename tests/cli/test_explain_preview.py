@@ -60,6 +60,7 @@ async def told(tmp_path: Path) -> Path:
     await journal.record(asked(KEYS[0], "write", "Write a question like this one.", "1 + 1?"))
     await journal.record(asked(KEYS[1], "solve", "Solve: 2 + 2?", "It is 4."))
     payload = {"seed": "s3", "samples": [third.model_dump()], "rejections": [], "output": {}}
+    journal.set_stage(1, "make", "done", {})
     journal.store_result("1/make", "s3", 0, 1, 0, json.dumps(payload).encode())
     await journal.flush()
     journal.close()
