@@ -32,7 +32,9 @@ BASE: dict[Material, Material | None] = {
 def check_objectives(loaded: Loaded, flow: Flow) -> list[Problem]:
     """Objectives of a flow file that cannot learn from what its flow makes."""
     params = loaded.params
-    if flow.makes is None or not isinstance(params, FlowParams) or params.arm == NO_TRAINING:
+    if flow.makes is None or not isinstance(params, FlowParams):
+        return []
+    if loaded.flow.generate_only or params.arm == NO_TRAINING:  # nobody is trained
         return []
     made = flow.makes(params)
     problems: list[Problem] = []

@@ -47,6 +47,11 @@ def test_what_goes_together_passes(flow: str, objective: str) -> None:
     assert load(FLOWS / f"{flow}.yaml", overrides, None, offline=True).flow.train.objective == objective
 
 
+def test_where_nobody_is_trained_any_objective_passes() -> None:
+    """`generate_only` ends with the data: what `train` says by default is nobody's fault."""
+    assert load(FLOWS / "spar.yaml", ["train.objective=sft", "generate_only=true"], None, offline=True)
+
+
 def test_a_round_refuses_samples_that_do_not_fit() -> None:
     """With the sample, for flows of one's own that no check knows."""
     answer = Sample.sft(ASKED, "4", **FROM)
