@@ -21,7 +21,7 @@ ASIDE["train"]["dpo"] = {"gradient_pairs": True, "pull_at": True}
 """What of a job has no part in the weights, or has it by its content."""
 SINCE = (
     *("kto", "orpo", "simpo", "asft", "pear", "grpo", "prefix_rft", "hpt"),
-    *("final_rate", "optimizer", "betas", "loss_on", "verifier", "trainer", "group_by_length"),
+    *("final_rate", "optimizer", "betas", "loss_on", "verifier", "trainer", "group_by_length", "overlong"),
 )
 """Settings that came later: at their defaults they leave a fingerprint as it was before them."""
 

@@ -19,6 +19,8 @@ __all__ = ["ROW", "Taken", "shared_start", "tokenised"]
 ROW = "row"
 """Column with a row's number in its file, from 0, so that a message can name it."""
 
+LEAST = 2
+"""Tokens a prompt must leave for an answer to be cut to: one, and the end."""
 Options = dict[str, Any]
 
 
@@ -34,13 +36,16 @@ def tokenised(rows: Dataset, tokenizer: PreTrainedTokenizerBase, train: Train, o
     """The rows as token ids (`prompt_ids`, `chosen_ids`, ...).
 
     A row fits if the prompt with any one of its answers has at most `max_length` tokens as the
-    chat template puts it. An unfinished answer gets no end. Raises `DataError` if no row fits,
-    `TrainError` for a template that cannot say what is to be learnt.
+    chat template puts it. An unfinished answer gets no end, unless `overlong: cut` ends it where the
+    room does. Raises `DataError` if no row fits, `TrainError` for a template that cannot say what is to
+    be learnt.
     """
     _check_template(tokenizer)
 
     def ids(row: dict[str, Any], number: int) -> dict[str, Any]:
         made = _whole(row, tokenizer, train, options)
+        if train.overlong == "cut" and "prompt_ids" in made:
+            made = _ended(made, train.max_length, tokenizer.eos_token_id)
         prompt = made.get("prompt_ids", [])
         answers = [
             len(value) for name, value in made.items() if name.endswith("_ids") and name != "prompt_ids"
@@ -84,6 +89,15 @@ def _whole(
         ids, mask = _turns(tokenizer, [*row["prompt"], *row["completion"]], options)
         return {"input_ids": ids, "completion_mask": mask}
     return _sides(row, tokenizer, options)
+
+
+def _ended(made: dict[str, Any], longest: int, end: int) -> dict[str, Any]:
+    """The answers cut to what the prompt leaves of `longest` tokens, the last of which is the end."""
+    room = longest - len(made["prompt_ids"])
+    sides = [name for name in made if name.endswith("_ids") and name != "prompt_ids"]
+    if room < LEAST:
+        return made
+    return {**made, **{n: [*made[n][: room - 1], end] for n in sides if len(made[n]) > room}}
 
 
 def _cut(row: dict[str, Any]) -> Sequence[str]:

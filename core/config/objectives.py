@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -75,6 +75,8 @@ DpoLoss = Literal[
     "sft",
     "sigmoid_norm",
 ]
+AVERAGED = "sigmoid_norm"
+"""TRL's name of the loss that averages log-probabilities."""
 SMOOTHED = ("robust", "exo_pair", "aot", "aot_unpaired")
 """Losses that take some pairs for the wrong way round; with others TRL passes over `label_smoothing`."""
 
@@ -83,7 +85,8 @@ class Dpo(Strict):
     """Direct preference optimisation (arXiv 2305.18290) and its relatives."""
 
     beta: float = Field(default=0.1, gt=0)
-    """Strength of the pull towards the reference; 5 to 10 where log-probabilities are averaged."""
+    """Strength of the pull towards the reference. Where log-probabilities are averaged it is 5 by default
+    (5 to 10 in arXiv 2507.06187): the two kinds of loss differ by the length of an answer."""
     loss: DpoLoss = "sigmoid"
     """TRL's name of the loss."""
     length_normalised: bool = False
@@ -101,9 +104,21 @@ class Dpo(Strict):
     """Pairs of each step whose gradients of chosen and rejected answer are compared, for the log alone
     (arXiv 2510.02341); each takes a pass more. Only on one GPU or CPU."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _beta_of_its_kind(cls, data: Any) -> Any:
+        """Averaged and summed log-probabilities never share a default."""
+        averaged = isinstance(data, dict) and (data.get("length_normalised") or data.get("loss") == AVERAGED)
+        return {"beta": 5.0, **data} if averaged else data
+
+    @property
+    def averaged(self) -> bool:
+        """Whether log-probabilities are averaged over an answer's tokens."""
+        return self.length_normalised or self.loss == AVERAGED
+
     @model_validator(mode="after")
     def _losses_go_together(self) -> Dpo:
-        if self.length_normalised and self.loss not in ("sigmoid", "sigmoid_norm"):
+        if self.length_normalised and self.loss not in ("sigmoid", AVERAGED):
             raise ValueError(f"'{self.loss}' has no averaged form; write 'loss: sigmoid', or leave it out")
         if self.label_smoothing and self.loss not in SMOOTHED:
             known = ", ".join(SMOOTHED)

@@ -82,6 +82,9 @@ class Train(Strict):
     max_grad_norm: float = Field(default=1.0, gt=0)
     max_length: int = Field(default=1024, gt=0)
     """Tokens of prompt plus answer; longer examples are rejected, never cut silently."""
+    overlong: Literal["leave-out", "cut"] = "leave-out"
+    """What becomes of an example that is longer: left out and counted, or its answers cut to fit and ended
+    there as if they were whole, as published code often does (arXiv 2507.06187)."""
     group_by_length: bool = False
     """Batches of examples about equally long, which spares padding; only for `sft`, `dft`, `asft`, `pear`."""
     packing: bool = False

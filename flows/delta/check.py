@@ -53,10 +53,10 @@ def _objective(loaded: Loaded, params: Params) -> Iterator[Problem]:
 
 def _loss(loaded: Loaded, params: Params) -> Iterator[Problem]:
     dpo = loaded.flow.train.dpo
-    if not params.unusual_beta and dpo.length_normalised and dpo.beta < EDGE:
+    if not params.unusual_beta and dpo.averaged and dpo.beta < EDGE:
         message = f"beta {dpo.beta:g} hardly holds the student where log-probabilities are averaged"
         yield loaded.problem("train.dpo.beta", message, f"write 5 to 10, {_ALLOW}")
-    if not params.unusual_beta and not dpo.length_normalised and dpo.beta > EDGE:
+    if not params.unusual_beta and not dpo.averaged and dpo.beta > EDGE:
         message = f"beta {dpo.beta:g} belongs to averaged log-probabilities, and here they are summed"
         yield loaded.problem(
             "train.dpo.beta", message, f"write length_normalised: true, or a beta near 0.1, {_ALLOW}"
@@ -65,6 +65,9 @@ def _loss(loaded: Loaded, params: Params) -> Iterator[Problem]:
         message = "the published method does not stop when both answers fall"
         cure = "write stop_when_both_fall: null for the faithful arm"
         yield loaded.problem("train.dpo.stop_when_both_fall", message, cure)
+    if params.arm == "faithful" and loaded.flow.train.overlong != "cut":
+        message = "the published method cuts answers that are too long and ends them there"
+        yield loaded.problem("train.overlong", message, "write overlong: cut for the faithful arm")
 
 
 _ALLOW = "or allow it: with.unusual_beta: true"

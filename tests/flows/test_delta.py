@@ -12,6 +12,7 @@ import pytest
 
 from synth.chat import Leaving, Reply, Request
 from synth.config import FlowFile
+from synth.config.objectives import Dpo
 from synth.engine.folder import RunFolder
 from synth.engine.session import Session
 from synth.errors import ConfigError, DataError
@@ -228,7 +229,7 @@ def test_the_flow_file_is_fit_to_run(profile: str | None) -> None:
 
 
 ARMS = (
-    ["with.arm=faithful", "train.dpo.stop_when_both_fall=null"],
+    ["with.arm=faithful", "train.dpo.stop_when_both_fall=null", "train.overlong=cut"],
     ["with.arm=control-tied"],
     ["with.arm=control-reversed"],
     ["with.arm=control-length-matched"],
@@ -253,7 +254,8 @@ def test_every_arm_is_one_override_away(overrides: list[str]) -> None:
         (["with.rejected=strong"], "with.rejected", "both sides are the role 'strong'"),
         (["with.arm=control-sft"], "train.objective", "makes data for sft"),
         (["train.objective=sft"], "train.objective", "makes data for dpo"),
-        (["with.arm=faithful"], "train.dpo.stop_when_both_fall", "does not stop"),
+        (["with.arm=faithful", "train.overlong=cut"], "train.dpo.stop_when_both_fall", "does not stop"),
+        (["with.arm=faithful", "train.dpo.stop_when_both_fall=null"], "train.overlong", "cuts answers"),
         (["warm_start.data=nowhere"], "warm_start", "no data.nowhere"),
         (["warm_start.program=synth.teachers.sections:nothing"], "warm_start.program", "has no 'nothing'"),
         (["warm_start.train.lora={r: 4}"], "warm_start.train", "lora: null"),
@@ -267,6 +269,13 @@ def test_settings_that_do_not_go_together_are_refused(overrides: list[str], key:
     assert problem.key.startswith(key)
     assert said in f"{problem.message} {problem.cure}"
     assert problem.where and problem.cure
+
+
+def test_averaged_and_summed_log_probabilities_share_no_default() -> None:
+    """A beta of 0.1 hardly holds a student where log-probabilities are averaged, in whatever flow."""
+    assert (Dpo().beta, Dpo(length_normalised=True).beta, Dpo(loss="sigmoid_norm").beta) == (0.1, 5.0, 5.0)
+    assert Dpo(length_normalised=True, beta=0.1).beta == 0.1
+    assert Dpo.model_validate(Dpo(length_normalised=True, beta=7).model_dump()).beta == 7
 
 
 def test_an_unusual_beta_can_be_allowed() -> None:

@@ -79,3 +79,24 @@ def test_every_assistant_turn_can_be_learnt(tiny: Path) -> None:
     tokenizer.chat_template = None
     with pytest.raises(TrainError, match="no chat template"):
         tokenised(rows, tokenizer, Train(), {})
+
+
+def test_answers_that_are_too_long_are_cut_only_on_demand(tiny: Path) -> None:
+    """By default such a row is left out; published code cuts it and teaches the cut as an end. A prompt that
+    leaves no room is left out by both, and what fits stays as it is."""
+    tokenizer = AutoTokenizer.from_pretrained(tiny)
+    sides = {"chosen": talk(("assistant", "x" * 40)), "rejected": talk(("assistant", "yes"))}
+    rows = Dataset.from_list(
+        [{"prompt": talk(("user", text)), **sides} for text in ("short", "p" * 28)]
+        + [{"prompt": talk(("user", "short")), **{**sides, "chosen": sides["rejected"]}}]
+    )
+    left = tokenised(rows, tokenizer, Train(objective="dpo", max_length=30), {})
+    assert (len(left.rows), left.left_out) == (1, 2)
+    cut = tokenised(rows, tokenizer, Train(objective="dpo", max_length=30, overlong="cut"), {})
+    assert (len(cut.rows), cut.left_out, cut.longest) == (2, 1, 30)
+    first, last = cut.rows[0], cut.rows[1]
+    prompt = tokenizer.decode(first["prompt_ids"])
+    text = tokenizer.decode(first["prompt_ids"] + first["chosen_ids"])
+    assert text == prompt + "x" * (29 - len(first["prompt_ids"])) + "<|end|>"
+    assert tokenizer.decode(first["rejected_ids"]) == "yes<|end|>"
+    assert last["chosen_ids"] == left.rows[0]["chosen_ids"]
