@@ -14,9 +14,10 @@ from synth.engine.folder import RunFolder
 from synth.errors import DataError, ServerError, SynthError
 from synth.flows import load_flow_module
 from synth.journal import Journal
-from synth.probe import Probe, make_team, unlimited
+from synth.probe import Probe, unlimited
 from synth.progress import Progress
 from synth.records import Sample
+from synth.rounds.prepare import make_team
 from synth.runs.explain import Step, journal_steps, open_journals, steps
 from synth.runs.runfiles import Part
 from synth.teachers.team import Team

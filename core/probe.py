@@ -26,14 +26,13 @@ from synth.journal import Journal
 from synth.plan import AgentPlan, Plan, StagePlan, Survey, estimate, mean_prompt
 from synth.progress import Progress
 from synth.records import Seed
-from synth.rounds.prepare import prepare_folders
+from synth.rounds.prepare import make_team
 from synth.rounds.split import split_hint
 from synth.runs.cost import Tariff, gpus_held
 from synth.runs.pace import training_pace
 from synth.runs.runfiles import read_journal
-from synth.teachers.team import Team
 
-__all__ = ["Probe", "make_team", "plan_run", "unlimited"]
+__all__ = ["Probe", "plan_run", "unlimited"]
 
 HELD = 10_000
 """Seeds of a stage among which the probe chooses."""
@@ -110,18 +109,6 @@ def unlimited(flow: FlowFile) -> FlowFile:
     """The flow file without limits on what may be spent."""
     limits = {"tokens": None, "hours": None, "money": None}
     return flow.model_copy(update={"budget": flow.budget.model_copy(update=limits)})
-
-
-async def make_team(loaded: Loaded, journal: Journal, logs: Path, progress: Progress) -> Team:
-    """The flow file's models, their weights fetched, not yet started."""
-    return Team(
-        loaded.flow.models,
-        journal,
-        logs,
-        learners={"student": loaded.flow.train.lora},
-        folders=await prepare_folders(loaded.flow, loaded.path, progress),
-        say=progress.log,
-    )
 
 
 async def _ask(loaded: Loaded, session: Probe, folder: RunFolder, flow: Flow) -> None:

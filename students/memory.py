@@ -7,23 +7,20 @@ activations of one micro-batch of the longest rows, which is a rule of thumb (Ko
 
 from __future__ import annotations
 
-import json
 import math
-import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-from synth.config import Train
+from synth.config import Lora, Train
 from synth.config.objectives import NEEDS
 from synth.errors import TrainError
+from synth.gpu.sizes import GIB, Sizes
 from synth.students.job import TrainJob
 
-__all__ = ["GIB", "Need", "check_memory", "estimate", "free_ram"]
+__all__ = ["GIB", "SURE", "Need", "check_memory", "estimate", "free_ram", "needed"]
 
-GIB = 1 << 30
 LEARNT = {"adamw": 16.0, "rmsprop": 12.0, "paged-adamw-8bit": 10.0}
 """Bytes of a trained parameter: fp32 weight and gradient, and the optimiser's averages."""
 WHOLE_LOGITS = {"asft": 6, "orpo": 3, "simpo": 3}
@@ -65,27 +62,24 @@ def check_memory(job: TrainJob, longest: int, batch: int, free: int, gpu: bool) 
 
 def estimate(job: TrainJob, longest: int, batch: int, gpu: bool) -> Need:
     """What a training will take."""
-    train = job.train
-    shapes = dict(_shapes(job.model))
-    params = sum(math.prod(shape) for shape in shapes.values())
-    config = json.loads((job.model / "config.json").read_bytes())
-    config = config.get("text_config", config)
-    layers, hidden, vocabulary = (
-        int(config[name]) for name in ("num_hidden_layers", "hidden_size", "vocab_size")
-    )
+    return needed(job.train, Sizes.of_folder(job.model), longest, batch, gpu, again=job.adapter is not None)
+
+
+def needed(train: Train, sizes: Sizes, longest: int, batch: int, gpu: bool, again: bool = False) -> Need:
+    """What a training of a model of these sizes will take; `again`: from an adapter it has by now."""
     per_parameter = LEARNT[train.optimizer]
     if train.lora is None:
-        weights = params * per_parameter
+        weights = sizes.parameters * per_parameter
     else:
         held = 0.55 if train.lora.bits else 2.0 if gpu else 4.0
-        weights = params * held + _adapter(shapes, train, layers) * per_parameter
-    if train.objective == "asft" and (train.lora is None or job.adapter):
-        weights += params * 4.0
+        weights = sizes.parameters * held + _adapter(train.lora, sizes) * per_parameter
+    if train.objective == "asft" and (train.lora is None or again):
+        weights += sizes.parameters * 4.0
     tokens = longest * batch * (2 if NEEDS[train.objective] == "pairs" else 1)
     # On a GPU activations are bf16 and computed anew, a layer at a time; on a CPU all are kept in fp32.
-    kept = 2.0 * layers + 34.0 if gpu else 68.0 * layers
-    logits = 4.0 * vocabulary * WHOLE_LOGITS.get(train.objective, 0)
-    return Need(weights, tokens * (hidden * kept + logits))
+    kept = 2.0 * sizes.layers + 34.0 if gpu else 68.0 * sizes.layers
+    logits = 4.0 * sizes.vocabulary * WHOLE_LOGITS.get(train.objective, 0)
+    return Need(weights, tokens * (sizes.hidden * kept + logits))
 
 
 def free_ram() -> int:
@@ -108,8 +102,6 @@ def _cure(job: TrainJob, need: Need, longest: int, batch: int, free: int, gpu: b
             return f"write train.batch_size: {fits} and train.gradient_accumulation: {accumulation}"
         return "lower train.max_length, or take a smaller model"
     if job.train.lora is None:
-        from synth.config import Lora
-
         small = job.model_copy(update={"train": job.train.model_copy(update={"lora": Lora()})})
         less = estimate(small, longest, batch, gpu).total / GIB
         return f"write train.lora: {{r: 16}}, which needs about {less:.1f} GiB, or take a smaller model"
@@ -118,20 +110,7 @@ def _cure(job: TrainJob, need: Need, longest: int, batch: int, free: int, gpu: b
     return "take a smaller model, or free memory"
 
 
-def _adapter(shapes: dict[str, tuple[int, ...]], train: Train, layers: int) -> int:
+def _adapter(lora: Lora, sizes: Sizes) -> int:
     """Parameters of the adapter: two thin matrices for every linear one of the layers it covers."""
-    assert train.lora is not None
-    share = min(train.lora.layers or layers, layers) / layers
-    inner = (shape for name, shape in shapes.items() if len(shape) == 2 and ".layers." in name)
-    return int(share * train.lora.r * sum(sum(shape) for shape in inner))
-
-
-def _shapes(folder: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Names and shapes of a model's tensors, from the heads of its files."""
-    for path in sorted(folder.glob("*.safetensors")):
-        with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            head = json.loads(file.read(length))
-        for name, tensor in head.items():
-            if name != "__metadata__":
-                yield name, tuple(tensor["shape"])
+    share = min(lora.layers or sizes.layers, sizes.layers) / sizes.layers
+    return int(share * lora.r * sizes.linear)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from synth.config import Lora, ModelSpec
 from synth.errors import EndpointError, ModelError, ServerError
+from synth.gpu.parts import Sharing
 from synth.journal import Journal
 from synth.teachers.fleet import Fleet
 from synth.teachers.http import HttpEndpoint, Retries
@@ -31,7 +32,8 @@ class Team:
     """Role -> `Model`, once `start` has run. One server for each distinct local model.
 
     `folders` maps locally served roles to their weights; `learners` maps those that are trained
-    to their adapters' settings, None where all weights are; `say` is told what happens, in sentences.
+    to their adapters' settings, None where all weights are; `say` is told what happens, in sentences;
+    `sharing` is the plan for the GPUs, None where there are none.
     """
 
     live = True
@@ -46,6 +48,7 @@ class Team:
         learners: Mapping[str, Lora | None],
         folders: Mapping[str, Path],
         say: Callable[[str], None],
+        sharing: Sharing | None = None,
     ) -> None:
         self.models: dict[str, Model] = {}
         self._specs = specs
@@ -53,7 +56,7 @@ class Team:
         self._learners = learners
         self._folders = folders
         self._say = say
-        self._fleet = Fleet(specs, folders, learners, logs, say)
+        self._fleet = Fleet(specs, folders, learners, logs, say, sharing)
         self._endpoints: dict[HttpEndpoint, Pressure | None] = {}
         self._pools: list[Pool] = []
 
@@ -99,6 +102,14 @@ class Team:
             back, servers = weights or self._folders[role], self._fleet.of(role)
             await asyncio.gather(*(server.reload_weights(back) for server in servers))
         self.models[role].become(served, version)
+
+    async def rest(self) -> None:
+        """Leave the GPUs to a training. Servers come back with `wake`, or as new weights are swapped in."""
+        await self._fleet.rest()
+
+    async def wake(self) -> None:
+        """Have all roles answered again."""
+        await self._fleet.wake()
 
     async def check(self) -> None:
         """Raises `ServerError` with its log's end if a server has died."""

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-
-import aiohttp
 
 from synth.config.flowfile import ServerOptions
 from synth.errors import ServerError
 from synth.teachers import server_log, vllm_control
+from synth.teachers.owner import own
+from synth.teachers.ports import PORT_TAKEN, free_port, refuse_taken
 from synth.teachers.vllm_args import Build, arguments, build_of, environment, server_python
 
 __all__ = ["VllmServer"]
@@ -29,7 +28,6 @@ ENTRY = ("-m", "vllm.entrypoints.openai.api_server")
 POLL_SECONDS = 0.5
 ENDED_SECONDS = 0.1
 PORT_TRIES = 3
-PORT_TAKEN = ("address already in use", "errno 98")
 
 
 class VllmServer:
@@ -37,8 +35,9 @@ class VllmServer:
 
     The server runs under `supervise.py` in a session of its own: an interrupt in the
     terminal does not reach it, and it ends with this process however that ends. `lora`
-    allows adapters up to `max_lora_rank`; `dev` allows whole weights to be replaced.
-    `replica` numbers servers of the same weights: each takes its own port, GPUs or cores.
+    allows adapters up to `max_lora_rank`; `dev` allows whole weights to be replaced, `sleeps` that it
+    is put to sleep. `replica` numbers servers of the same weights: each takes its own port and cores;
+    `gpus` are those it may use, all when empty.
     `command` stands in for `python -m vllm…` and is given the same arguments.
     """
 
@@ -52,7 +51,9 @@ class VllmServer:
         *,
         max_lora_rank: int = 16,
         dev: bool = False,
+        sleeps: bool = False,
         replica: int = 0,
+        gpus: tuple[str, ...] = (),
         start_seconds: float = 600.0,
         stop_seconds: float = 15.0,
         command: Sequence[str] | None = None,
@@ -63,12 +64,19 @@ class VllmServer:
         self.log = log
         self.lora = lora
         self.max_lora_rank = max_lora_rank
-        self.dev = dev
+        self.dev = dev or sleeps
+        self._replaces = dev
+        self.sleeps = sleeps
         self.replica = replica
+        self.gpus = gpus
+        self.asleep = 0
+        """Level of its sleep: 0 awake, 1 with its weights kept, 2 without."""
         self._start_seconds = start_seconds
         self._stop_seconds = stop_seconds
         self._command = command
+        self._adapters: dict[str, Path] = {}
         self._port = 0
+        self._settled = False
         self._log_from = 0
         self._stopping = False
         self._process: subprocess.Popen[bytes] | None = None
@@ -100,12 +108,16 @@ class VllmServer:
     async def start(self, on_wait: OnWait | None = None) -> None:
         """Start the server and return when it answers.
 
+        One that was stopped comes back at its address, with the weights and adapters it had.
         Raises `ServerError` with the end of its log if it dies or does not answer in time.
         """
         for tries_left in reversed(range(PORT_TRIES)):
             try:
                 await self._launch()
                 await self._until_ready(on_wait)
+                for name, path in self._adapters.items():
+                    await vllm_control.load_adapter(self.root, name, path)
+                self._settled, self.asleep = True, 0
                 return
             except ServerError:
                 await self.stop()
@@ -138,17 +150,39 @@ class VllmServer:
         """The last lines of what this start of the server printed."""
         return server_log.tail(self.log, self._log_from, lines)
 
-    async def load_adapter(self, name: str, path: Path) -> None:
-        """Serve the LoRA adapter in `path` as the model `name`; use a new name for new weights."""
-        await vllm_control.load_adapter(self.root, name, path)
+    async def sleep(self) -> None:
+        """Give the GPU's memory back until `wake`; weights that are replaced as a whole are not kept."""
+        level = 1 if self.lora or not self._replaces else 2
+        await self._told(vllm_control.sleep(self.root, level), "did not fall asleep")
+        self.asleep = level
 
-    async def unload_adapter(self, name: str) -> None:
-        """Stop serving the adapter `name`."""
-        await vllm_control.unload_adapter(self.root, name)
+    async def wake(self) -> None:
+        """Take the memory again, with the weights it had; nothing where it is awake."""
+        if self.asleep == 1:
+            await self._told(vllm_control.wake(self.root), "did not wake up")
+        elif self.asleep == 2:
+            await self._told(vllm_control.wake_with(self.root, self.model), "did not wake up")
+        self.asleep = 0
+
+    async def load_adapter(self, name: str, path: Path) -> None:
+        """Serve the LoRA adapter in `path` as the model `name`; use a new name for new weights.
+
+        A server that sleeps wakes up for it, one that was stopped has it when it starts again.
+        """
+        if not self._stopping:
+            await self.wake()
+            await vllm_control.load_adapter(self.root, name, path)
+        self._adapters[name] = path
 
     async def reload_weights(self, path: Path, version: str | None = None) -> None:
-        """Replace the served weights by those in `path`, between requests."""
-        await vllm_control.reload_weights(self.root, path, version)
+        """Serve the weights in `path` from now on: between requests, as it wakes up, or as it starts."""
+        self.model = path
+        if self._stopping:
+            return
+        if self.asleep:
+            await self.wake()
+        else:
+            await vllm_control.reload_weights(self.root, path, version)
 
     async def metrics(self) -> dict[str, float]:
         """The server's figures now; see `vllm_control.metrics`."""
@@ -156,13 +190,20 @@ class VllmServer:
 
     async def _launch(self) -> None:
         wanted = self.options.port and self.options.port + self.replica
-        self._port = wanted or _free_port()
+        if self._settled:
+            wanted = self._port
+        self._port = wanted or free_port()
         if wanted is not None:
-            _refuse_taken(wanted)
+            refuse_taken(wanted)
         python = server_python()
         build: Build = "cpu" if self._command else await asyncio.to_thread(build_of, python)
         entry = self._command or (python, *ENTRY)
-        self._spawn([*entry, *self._arguments(build)], build)
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        lock = await own(self.log)
+        try:
+            self._spawn([*entry, *self._arguments(build)], build, lock)
+        finally:
+            os.close(lock)
 
     def _arguments(self, build: Build) -> list[str]:
         return arguments(
@@ -173,11 +214,11 @@ class VllmServer:
             self._port,
             lora=self.lora,
             max_lora_rank=self.max_lora_rank,
+            sleeps=self.sleeps,
         )
 
-    def _spawn(self, command: list[str], build: Build) -> None:
+    def _spawn(self, command: list[str], build: Build, lock: int) -> None:
         supervisor = [sys.executable, "-I", str(SUPERVISOR), str(os.getpid()), str(self._stop_seconds)]
-        self.log.parent.mkdir(parents=True, exist_ok=True)
         self._stopping = False
         with self.log.open("ab") as log:
             self._log_from = log.tell()
@@ -187,8 +228,11 @@ class VllmServer:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=environment(build, self.options, lora=self.lora, dev=self.dev, replica=self.replica),
+                env=environment(
+                    build, self.options, lora=self.lora, dev=self.dev, replica=self.replica, gpus=self.gpus
+                ),
                 start_new_session=True,
+                pass_fds=[lock],
             )
 
     async def _ended(self) -> None:
@@ -197,7 +241,7 @@ class VllmServer:
 
     async def _until_ready(self, on_wait: OnWait | None) -> None:
         began = time.monotonic()
-        while not await self._answers():
+        while not await vllm_control.healthy(self.root):
             self.check()
             waited = time.monotonic() - began
             if waited > self._start_seconds:
@@ -210,21 +254,17 @@ class VllmServer:
             raise self._failed(f"shares its port with another program ({self.root})")
         self.check()
 
-    async def _answers(self) -> bool:
-        limit = aiohttp.ClientTimeout(total=5)
-        try:
-            async with (
-                aiohttp.ClientSession(timeout=limit) as session,
-                session.get(f"{self.root}/health") as response,
-            ):
-                return response.status == 200
-        except (aiohttp.ClientError, TimeoutError):
-            return False
-
     def _lost_its_port(self) -> bool:
         """Whether a freely chosen port was taken by another program before the server had it."""
         said = "\n".join(self.tail(40)).lower()
-        return self.options.port is None and any(sign in said for sign in PORT_TAKEN)
+        return self.options.port is None and not self._settled and any(sign in said for sign in PORT_TAKEN)
+
+    async def _told(self, telling: Awaitable[None], failed: str) -> None:
+        """Tell the server something; where it refuses, its log says why. Raises `ServerError`."""
+        try:
+            await telling
+        except ServerError as error:
+            raise self._failed(f"{failed} ({error.what})") from error
 
     def _failed(self, what: str) -> ServerError:
         lines = "\n".join(f"    {line}" for line in self.tail()) or "    (it printed nothing)"
@@ -235,21 +275,3 @@ class VllmServer:
             f"the server of {self.model} {what}{cause}\n  The end of its log:\n{lines}",
             f"{cure}; the whole log is in {self.log}" if cure else f"the whole log is in {self.log}",
         )
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
-def _refuse_taken(port: int) -> None:
-    with socket.socket() as wanted:
-        wanted.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            wanted.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise ServerError(
-                f"port {port} is in use by another program",
-                "leave server.port out so that a free one is taken, or stop that program",
-            ) from error

@@ -20,6 +20,8 @@ __all__ = ["Build", "arguments", "build_of", "environment", "server_python"]
 Build = Literal["cpu", "gpu"]
 
 CPU_MODEL_LEN = 2048
+GPU_SHARE = 0.9
+"""Of a GPU whose memory nobody could reckon with."""
 LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """The ranks vLLM accepts as a limit."""
 # A key in the variable would be demanded of us; the thread counts would undo the binding.
@@ -85,6 +87,7 @@ def arguments(
     *,
     lora: bool,
     max_lora_rank: int,
+    sleeps: bool = False,
 ) -> list[str]:
     """What follows `python -m vllm.entrypoints.openai.api_server`.
 
@@ -99,7 +102,7 @@ def arguments(
     if build == "cpu":
         length = length or min(_model_limit(model), CPU_MODEL_LEN)
     else:
-        flags["gpu-memory-utilization"] = options.gpu_memory_utilization
+        flags["gpu-memory-utilization"] = options.gpu_memory_utilization or GPU_SHARE
     if length is not None:
         flags["max-model-len"] = length
     if lora:
@@ -108,6 +111,7 @@ def arguments(
     switches = ["--disable-uvicorn-access-log"]
     switches += ["--enforce-eager"] if build == "cpu" else []
     switches += ["--enable-lora"] if lora else []
+    switches += ["--enable-sleep-mode"] if sleeps else []
     ours = {"model": model, "served-model-name": served_name, "host": "127.0.0.1", "port": port}
     return [*_written(flags), *switches, *options.args, *_written(ours)]
 
@@ -123,11 +127,12 @@ def environment(
     lora: bool,
     dev: bool,
     replica: int = 0,
+    gpus: tuple[str, ...] = (),
     base: Mapping[str, str] = os.environ,
 ) -> dict[str, str]:
-    """The server's variables: `base`, bound to this machine's cores, without usage reports.
+    """The server's variables: `base`, bound to this machine's cores or these `gpus`, without usage reports.
 
-    `dev` opens the end points that replace the weights; they listen on loopback only.
+    `dev` opens the end points that replace the weights and put to sleep; they listen on loopback only.
     """
     variables = {name: value for name, value in base.items() if name not in REMOVED}
     variables |= {
@@ -141,6 +146,9 @@ def environment(
         variables["VLLM_TARGET_DEVICE"] = "cpu"
         variables["VLLM_CPU_KVCACHE_SPACE"] = str(options.kv_cache_gib)
         variables.setdefault("VLLM_CPU_OMP_THREADS_BIND", _binding(options, replica))
+    elif gpus:
+        # Numbers as nvidia-smi gives them; CUDA's own order puts the fastest first.
+        variables |= {"CUDA_VISIBLE_DEVICES": ",".join(gpus), "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
     elif options.replicas > 1:
         variables["CUDA_VISIBLE_DEVICES"] = _gpus(options, replica, variables.get("CUDA_VISIBLE_DEVICES"))
     if lora:

@@ -13,7 +13,16 @@ import aiohttp
 
 from synth.errors import ServerError
 
-__all__ = ["load_adapter", "metrics", "reload_weights", "served_names", "unload_adapter"]
+__all__ = [
+    "healthy",
+    "load_adapter",
+    "metrics",
+    "reload_weights",
+    "served_names",
+    "sleep",
+    "wake",
+    "wake_with",
+]
 
 METRICS = {
     "vllm:num_requests_running": "num_requests_running",
@@ -32,11 +41,6 @@ async def load_adapter(root: str, name: str, path: Path) -> None:
     await _post(root, "/v1/load_lora_adapter", {"lora_name": name, "lora_path": str(path.absolute())})
 
 
-async def unload_adapter(root: str, name: str) -> None:
-    """Stop serving the adapter `name`."""
-    await _post(root, "/v1/unload_lora_adapter", {"lora_name": name})
-
-
 async def reload_weights(root: str, path: Path, version: str | None = None) -> None:
     """Replace the served weights by the safetensors in `path` (same architecture).
 
@@ -45,12 +49,47 @@ async def reload_weights(root: str, path: Path, version: str | None = None) -> N
     """
     await _post(root, "/pause?mode=wait")
     try:
-        call = {"method": "reload_weights", "kwargs": {"weights_path": str(path.absolute())}}
-        await _post(root, "/collective_rpc", call)
+        await _replace(root, path)
         await _reset_prefix_cache(root)
         await _post(root, "/update_weight_version", {"new_version": version or str(path)})
     finally:
         await _post(root, "/resume")
+
+
+async def sleep(root: str, level: int) -> None:
+    """Give the GPU's memory back: level 1 keeps the weights in the machine's memory, level 2 drops them.
+
+    Requests in flight are finished first. Needs a server started with `--enable-sleep-mode` and `dev`.
+    """
+    await _post(root, f"/sleep?level={level}&mode=wait")
+
+
+async def wake(root: str) -> None:
+    """From level 1: weights and an empty cache are back, and requests are taken again."""
+    await _post(root, "/wake_up")
+
+
+async def wake_with(root: str, path: Path) -> None:
+    """From level 2: room for weights, the weights in `path`, room for the cache; only then requests."""
+    await _post(root, "/wake_up?tags=weights")
+    await _replace(root, path)
+    await _post(root, "/wake_up?tags=kv_cache")
+    await _post(root, "/update_weight_version", {"new_version": str(path)})
+
+
+async def _replace(root: str, path: Path) -> None:
+    call = {"method": "reload_weights", "kwargs": {"weights_path": str(path.absolute())}}
+    await _post(root, "/collective_rpc", call)
+
+
+async def healthy(root: str) -> bool:
+    """Whether the server says that it is well."""
+    limit = aiohttp.ClientTimeout(total=5)
+    try:
+        async with aiohttp.ClientSession(timeout=limit) as session, session.get(f"{root}/health") as response:
+            return response.status == 200
+    except (aiohttp.ClientError, TimeoutError):
+        return False
 
 
 async def served_names(root: str, seconds: float = 10.0) -> list[str]:

@@ -15,7 +15,7 @@ from synth.config.curation import Curate
 from synth.config.limits import Budget, ErrorBudget, OnError, Prices, TokenPrice
 from synth.config.measure import CollapseRules, Evaluate, Gate, Guard
 from synth.config.objectives import Dpo
-from synth.config.roles import ModelSpec, Scratch, ServerOptions
+from synth.config.roles import GpuUse, ModelSpec, Scratch, ServerOptions
 from synth.config.sources import Curriculum, DataSource
 from synth.config.strict import Strict
 from synth.config.training import Lora, Train, WarmStart
@@ -78,6 +78,8 @@ class FlowFile(Strict):
     """What is dropped or changed of a round's samples before the student learns from them."""
     collapse: CollapseRules = CollapseRules()
     """When a round's data are so uniform that the run ends before it trains on them."""
+    gpu: GpuUse = GpuUse()
+    """How the model servers and a training share the GPUs of this machine."""
     prices: Prices = Prices()
     """What calls and GPUs cost."""
     budget: Budget = Budget()
@@ -96,6 +98,13 @@ class FlowFile(Strict):
         """Sources of this file that nothing is trained on, the one that must be kept cleanest first."""
         names = ("test", *(guard.data for guard in self.gate.guards.values()), "profile", "target")
         return tuple(name for name in dict.fromkeys(names) if name in self.data)
+
+    @property
+    def learning(self) -> dict[str, Lora | None]:
+        """The roles that learn, the student first, and how each is adapted; None where all weights change."""
+        if self.generate_only:
+            return {}
+        return {"student": self.train.lora, **{role: train.lora for role, train in self.learners.items()}}
 
     @field_validator("gate")
     @classmethod

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from synth.config.strict import Strict
 
-__all__ = ["ModelSpec", "Scratch", "ServerOptions", "check_address"]
+__all__ = ["GpuUse", "ModelSpec", "Scratch", "ServerOptions", "check_address"]
 
 
 class Scratch(Strict):
@@ -33,8 +33,8 @@ class ServerOptions(Strict):
     """`auto`: float32 on a CPU, bfloat16 on a GPU."""
     max_model_len: int | None = Field(default=None, gt=0)
     """Longest prompt plus answer in tokens; by default the model's own limit, at most 2048 on a CPU."""
-    gpu_memory_utilization: float = Field(default=0.9, gt=0, le=1)
-    """Share of the GPU's memory the server may take."""
+    gpu_memory_utilization: float | None = Field(default=None, gt=0, le=1)
+    """Share of the GPU's memory the server may take; left out, what the others on it leave (docs/gpu.md)."""
     kv_cache_gib: int = Field(default=2, gt=0)
     """Memory for the KV cache on a CPU, in GiB."""
     tensor_parallel_size: int = Field(default=1, gt=0)
@@ -49,6 +49,15 @@ class ServerOptions(Strict):
         if any(arg.startswith("--api-key") for arg in args):
             raise ValueError("a key may not stand in the flow file; leave it out, a local server needs none")
         return args
+
+
+class GpuUse(Strict):
+    """Servers and training on the same GPUs; without a GPU it says nothing."""
+
+    share: Literal["auto", "side-by-side", "sleep", "turns"] = "auto"
+    """While a role learns its servers and the others stay up (`side-by-side`), give their memory back and
+    keep their processes (`sleep`), or are stopped and started again (`turns`); `auto` takes the first that
+    fits."""
 
 
 def check_address(url: str) -> None:

@@ -21,7 +21,8 @@ from synth.runs.differences import differences
 __all__ = ["RunFolder", "lesson_folders"]
 
 # What may change between two starts of one run without making it another run.
-_MAY_CHANGE = ("budget", "prices", "profiles")
+_MAY_CHANGE = ("budget", "prices", "profiles", "gpu")
+_OF_A_SERVER = {"port", "gpu_memory_utilization", "kv_cache_gib", "replicas"}
 
 
 class RunFolder:
@@ -135,4 +136,14 @@ def lesson_folders(role: str) -> tuple[str, str]:
 
 def _binding(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Without what may change between two starts."""
-    return {key: value for key, value in settings.items() if key not in _MAY_CHANGE}
+    kept = {key: value for key, value in settings.items() if key not in _MAY_CHANGE}
+    if isinstance(models := kept.get("models"), Mapping):
+        kept["models"] = {role: _identity(spec) for role, spec in models.items()}
+    return kept
+
+
+def _identity(spec: Any) -> Any:
+    """A role without where and how large its server is."""
+    if not isinstance(spec, Mapping) or not isinstance(server := spec.get("server"), Mapping):
+        return spec
+    return {**spec, "server": {key: value for key, value in server.items() if key not in _OF_A_SERVER}}

@@ -111,6 +111,8 @@ async def _train(session: Session, team: Team, role: str, champion: Champion) ->
     )
     session.check_budget()
     session.begin(work)
+    if job.finished() is None:
+        await team.rest()
     with session.progress.stage(session.round, work, None) as bar:
         try:
             result = await train(job, _follow(session, bar, settings.save_steps))

@@ -27,8 +27,8 @@ from synth.measure.gate import Decision
 from synth.measure.guards import check_sizes
 from synth.progress import Progress
 from synth.report import write_report
-from synth.rounds.prepare import prepare_folders
-from synth.rounds.turn import learners_of, play_rounds
+from synth.rounds.prepare import make_team
+from synth.rounds.turn import play_rounds
 from synth.runs.recording import Recording
 from synth.scale import Head, Scale, take_over
 from synth.teachers.replay import ReplayTeam
@@ -115,15 +115,7 @@ async def _team(
     models = loaded.flow.models
     if recording is not None:
         return ReplayTeam(models, journal, recording)
-    folders = await prepare_folders(loaded.flow, loaded.path, progress)
-    return Team(
-        models,
-        journal,
-        folder.path,
-        learners=learners_of(loaded.flow),
-        folders=folders,
-        say=progress.log,
-    )
+    return await make_team(loaded, journal, folder.path, progress)
 
 
 async def _with_team(

@@ -8,24 +8,42 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 
-from synth.config import DataSource, FlowFile, Scratch
+from synth.config import DataSource, FlowFile, Loaded, Scratch
 from synth.curation.dataset import write_rows
 from synth.data import read_questions
 from synth.errors import ModelError
 from synth.flows.answering import question_messages
+from synth.journal import Journal
 from synth.progress import Progress
 from synth.records import Question, content_id
+from synth.rounds.gpus import arrange
 from synth.rounds.warm import warm_rows, warmed
 from synth.students.launch import build_scratch
 from synth.teachers.models import resolve
 from synth.teachers.models.cache import cache_root
+from synth.teachers.team import Team
 
-__all__ = ["prepare_folders"]
+__all__ = ["make_team", "prepare_folders"]
 
 MOST = 1600
 """Base-training questions of a scratch model's best family; each further family has half as many."""
 _SEED = 1_000_003
 """Added to a scratch model's seed for its base-training questions, so that they are no one else's."""
+
+
+async def make_team(loaded: Loaded, journal: Journal, logs: Path, progress: Progress) -> Team:
+    """The flow file's models, their weights fetched and the GPUs divided, not yet started."""
+    flow = loaded.flow
+    folders = await prepare_folders(flow, loaded.path, progress)
+    return Team(
+        flow.models,
+        journal,
+        logs,
+        learners=flow.learning,
+        folders=folders,
+        say=progress.log,
+        sharing=await arrange(flow, loaded.path, folders, logs, progress.log),
+    )
 
 
 async def prepare_folders(flow: FlowFile, path: Path, progress: Progress) -> dict[str, Path]:

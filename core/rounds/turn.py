@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from synth.config import FlowFile, Lora
 from synth.engine.flow import NO_TRAINING, Flow
 from synth.engine.folder import RunFolder
 from synth.engine.session import Session
@@ -17,14 +16,7 @@ from synth.runs.recording import Recording
 from synth.students.card import add_evaluation
 from synth.teachers.team import Team
 
-__all__ = ["learners_of", "play_rounds"]
-
-
-def learners_of(flow: FlowFile) -> dict[str, Lora | None]:
-    """The roles that learn, the student first, and how each is adapted."""
-    if flow.generate_only:
-        return {}
-    return {"student": flow.train.lora, **{role: train.lora for role, train in flow.learners.items()}}
+__all__ = ["play_rounds"]
 
 
 async def play_rounds(
@@ -33,7 +25,7 @@ async def play_rounds(
     """All rounds of a run, or those that are left; the gates' decisions. Raises `SynthError`."""
     champions = {
         role: Champion(0, team.models[role].weights, team.models[role].served, None)
-        for role in learners_of(session.flow)
+        for role in session.flow.learning
     }
     decisions: list[Decision] = []
     for number in range(1, session.flow.rounds + 1):
@@ -86,6 +78,7 @@ async def _round(
     for role, new in challengers.items():
         assert new.folder is not None
         await team.swap_in(role, new.folder, new.weights, new.served)
+    await team.wake()
     session.finish("serve", {"items": len(challengers), "served": challengers["student"].served})
     after, guards_after = await exam(session, "after"), await guard_exams(session, "after")
     decision = decision_of(session, Seen(before, after, guards, guards_after, again))

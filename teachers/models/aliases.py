@@ -8,7 +8,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["Alias", "Part", "Wheel", "aliases", "find", "nearest"]
+from synth.gpu.sizes import Sizes
+
+__all__ = ["Alias", "Part", "Shape", "Wheel", "aliases", "find", "nearest"]
 
 
 class Entry(BaseModel):
@@ -38,6 +40,21 @@ class Wheel(Entry):
     note: str = ""
 
 
+class Shape(Entry):
+    """What the model's config.json says of its form, for those not on this machine."""
+
+    layers: int
+    hidden: int
+    heads: int
+    kv_heads: int
+    head: int = 0
+    """Width of a head, where it is not `hidden / heads`."""
+    inner: int
+    vocabulary: int
+    longest: int
+    """Tokens it was made for."""
+
+
 class Alias(Entry):
     """One short name and what stands behind it."""
 
@@ -50,6 +67,28 @@ class Alias(Entry):
     """The hub gives it only to accounts that accepted its terms."""
     note: str = ""
     wheel: Wheel | None = None
+    shape: Shape | None = None
+    parameters: int = 0
+    """Where the weights are stored in fewer bits than 16."""
+
+    @property
+    def sizes(self) -> Sizes | None:
+        """What its memory follows from, if its form is known."""
+        if (form := self.shape) is None:
+            return None
+        head = form.head or form.hidden // form.heads
+        attention = 2 * (form.hidden + form.heads * head) + 2 * (form.hidden + form.kv_heads * head)
+        return Sizes(
+            parameters=self.parameters or self.size // 2,
+            stored=self.size,
+            layers=form.layers,
+            hidden=form.hidden,
+            vocabulary=form.vocabulary,
+            cache=2 * form.layers * form.kv_heads * head,
+            linear=form.layers * (attention + 3 * (form.hidden + form.inner)),
+            longest=form.longest,
+            quantised=self.parameters > 0,
+        )
 
 
 @cache

@@ -188,6 +188,8 @@ class ScriptedServer:
             return error(400, "streaming is not scripted")
         if self.structured == "refuse" and schema_of(body) is not None:
             return error(400, "response_format is not supported")
+        if not self.admin.awake:
+            return error(500, "asked of a server that sleeps, or has no weights")
         if fault == "404" or not self.admin.serves(model):
             return error(404, f"The model `{model}` does not exist.", param="model")
         if not fault and self.overload != "wait" and self.load.full:

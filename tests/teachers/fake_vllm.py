@@ -10,19 +10,24 @@ mute       lives without ever listening
 stubborn   as `well`, but ignores SIGTERM
 unlucky    finds its port taken at its first start (`--once FILE` remembers), then as `well`
 stranger   answers under another name
+whole      answers chats and is told of adapters, weights and sleep (`tests.support.openai_server`); it
+           prints what it was started with and every POST beside the chats
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 CHILD = """
 import signal, time
@@ -88,9 +93,30 @@ def main() -> None:
     if MODE == "unlucky" and not OPTIONS.once.exists():
         OPTIONS.once.touch()
         sys.exit("OSError: [Errno 98] Address already in use")
+    if MODE == "whole":
+        return asyncio.run(whole())
     if MODE == "mute":
         time.sleep(600)
     ThreadingHTTPServer(("127.0.0.1", OPTIONS.port), Handler).serve_forever()
+
+
+async def whole() -> None:
+    """A server that can do all that a run asks of one."""
+    sys.path.append(str(Path(__file__).parents[2]))
+    from tests.support.openai_server import ScriptedServer
+
+    say(f"started {' '.join(sys.argv[1:])}")
+    say(f"gpus {os.environ.get('CUDA_VISIBLE_DEVICES', '')} dev {os.environ.get('VLLM_SERVER_DEV_MODE', '')}")
+    server = ScriptedServer(models=[OPTIONS.served_model_name], port=OPTIONS.port)
+    answer = server.admin.post
+
+    def told(route: str, body: Mapping[str, Any]) -> Any:
+        say(f"told {route} {json.dumps(body)}")
+        return answer(route, body)
+
+    server.admin.post = told  # type: ignore[method-assign]
+    async with server:
+        await asyncio.Event().wait()
 
 
 PARSER = argparse.ArgumentParser()

@@ -318,8 +318,6 @@ async def test_adapters_and_refusals(tmp_path: Path) -> None:
         assert "r1" in await vllm_control.served_names(root)
         with pytest.raises(ServerError, match="already been loaded"):
             await vllm_control.load_adapter(root, "r1", tmp_path)
-        await vllm_control.unload_adapter(root, "r1")
-        assert "r1" not in await vllm_control.served_names(root)
 
 
 async def test_whole_weights_are_replaced_between_requests(tmp_path: Path) -> None:
