@@ -13,8 +13,8 @@ from synth.errors import RunError
 from synth.report import charts
 from synth.runs.coverage import read_coverage
 from synth.runs.overview import RoundSummary, RunSummary, StageSummary
+from synth.runs.searches import forest
 from synth.runs.summary import summarize
-from synth.runs.trees import some_trees
 
 __all__ = ["HERE", "contents", "environment", "render", "write_report"]
 
@@ -74,7 +74,7 @@ def contents(run: RunSummary, settings: str) -> dict[str, Any]:
         "at": _at(run),
         "levels": _levels(run),
         "coverage": {r.number: read_coverage(run.folder / "rounds" / str(r.number)) for r in run.rounds},
-        "trees": {r.number: some_trees(run.folder / "rounds" / str(r.number)) for r in run.rounds},
+        "trees": {r.number: forest(run.folder / "rounds", r.number) for r in run.rounds},
     }
 
 

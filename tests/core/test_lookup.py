@@ -145,12 +145,22 @@ def test_an_unknown_id_is_no_traceback(run: Path, capsys: pytest.CaptureFixture[
 
 
 def test_the_report_shows_a_success_and_a_failure(run: Path) -> None:
-    """Nested lists, escaped; a round without trees has no such heading."""
+    """Nested lists, escaped, under the figures of the search; a round without trees has no such heading."""
     shown = some_trees(run / "rounds" / "2")
     assert [tree.seed for tree in shown] == ["seed2", "seed3"]
     assert some_trees(run / "rounds" / "1") == []
+    figures = {
+        "round": 2,
+        "responses": {"compared": 20, "judge_yes": 9, "checker_yes": 5, "gap": 0.2},
+        "search": {"trees": 15, "found": 12, "found_by_depth": {"1": 8, "2": 4}, "refinements_per_tree": 3.4},
+        "pairs": {"kept": 10, "edit": {"median": 0.04}, "ratio": {"median": 1.03}},
+        "inference": {"items": 8, "plain": 0.25, "searched": 0.5},
+    }
+    RunFolder.write_json(run / "rounds" / "2" / "spar.json", figures)
     page = render(summarize(run), "")
     assert page.count("Search trees") == 1
+    for told in ("1: 8, 2: 4", ">3.4<", ">4\N{NO-BREAK SPACE}%<", ">1.03<", ">+20.0<", "after the search"):
+        assert told in page
     assert "red green &lt;blue&gt;" in page
     assert page.count(">one succeeded") == page.count(">none succeeded") == 1
     assert page.count("<ul>") == page.count("</ul>")
