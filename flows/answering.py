@@ -67,13 +67,13 @@ class Answering:
         return {"judged": judged, "output": judged.model_dump()}
 
 
-def exam_graph(settings: Evaluate, sample: int = 0, temperature: float = 0.0) -> Graph:
-    """Answers to held-out questions, greedy by default, checked: `output` is a `Judged`.
+def exam_graph(settings: Evaluate, sample: int = 0, temperature: float | None = None) -> Graph:
+    """Answers to held-out questions, by default at the exam's temperature, checked: `output` is a `Judged`.
 
     Another `sample` asks the same anew: above temperature 0 for another answer, at 0 for the noise that
     is left in greedy ones.
     """
-    nodes = Answering(settings, temperature, sample)
+    nodes = Answering(settings, settings.temperature if temperature is None else temperature, sample)
     builder = StateGraph(Answered, context_schema=Context)
     builder.add_node("answer", nodes.answer)
     builder.add_node("verify", nodes.verify)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @click.option(
     "--temperature",
     type=click.FloatRange(min=0),
-    help="Of the answers; by default 0 for one, 1 for several.",
+    help="Of the answers; by default the exams' for one, 1 for several.",
 )
 @click.option("--api-key", metavar="env:NAME", help="Of an endpoint: the variable that holds its key.")
 @click.option(
@@ -68,7 +68,7 @@ def command(
     synth eval http://127.0.0.1:8000/v1 --flow flows/spar.yaml --test data.test --json
     synth eval runs/drift --flow flows/drift.yaml --samples 8 --temperature 0.7
     """
-    warmth = float(samples > 1) if temperature is None else temperature
+    warmth = 1.0 if samples > 1 and temperature is None else temperature
     if samples > 1 and not warmth:
         raise click.UsageError("several greedy answers are one; name a --temperature above 0")
     from synth.flowfiles import load
@@ -99,7 +99,7 @@ async def _examine(
     named: tuple[str, int | None, str | None, str | None],
     source: str,
     target: Path | None,
-    drawn: tuple[int, float],
+    drawn: tuple[int, float | None],
     progress: Progress,
 ) -> Exam:
     from synth.measure.examine import Drawing, examine, slug

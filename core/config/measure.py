@@ -23,6 +23,9 @@ class Evaluate(Strict):
     """`answer` reads the answer by its kind; `math` compares mathematical expressions;
     `constraints` checks IFEval's constraints; `module:function` is your own."""
     max_tokens: int = Field(default=64, gt=0)
+    temperature: float = Field(default=0.0, ge=0)
+    """Of the answers in an exam. Greedy ones tell what a student does most, drawn ones how often: where it
+    follows a request every second time, a greedy answer does so always or never."""
     system: str | None = None
     """System message put before every question, in training and in evaluation."""
     prompt: str = "{question}"

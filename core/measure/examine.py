@@ -36,10 +36,11 @@ STAGE = "exam"
 
 @dataclass(frozen=True)
 class Drawing:
-    """How answers are drawn: one greedy answer to an item, or several at a temperature."""
+    """How answers are drawn: one to an item as in the flow file's exams, or several at a temperature."""
 
     samples: int = 1
-    temperature: float = 0.0
+    temperature: float | None = None
+    """By default the exams'."""
 
     def stage(self, sample: int) -> str:
         """The stage in which this answer to every item is drawn."""
@@ -88,9 +89,9 @@ class Exam(Part):
         )
 
 
-def slug(who: Examinee, source: str, flow: Path, temperature: float = 0.0) -> str:
+def slug(who: Examinee, source: str, flow: Path, temperature: float | None = None) -> str:
     """A folder's name for this exam."""
-    name = f"{who.title}-{flow.stem}-{source}" + (f"-t{temperature:g}" if temperature else "")
+    name = f"{who.title}-{flow.stem}-{source}" + ("" if temperature is None else f"-t{temperature:g}")
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-")
 
 
@@ -144,7 +145,7 @@ def _settle(folder: RunFolder, settings: dict[str, Any]) -> None:
 
 def _settings(flow: FlowFile, who: Examinee, source: str, drawing: Drawing) -> dict[str, Any]:
     """What makes this exam the one it is."""
-    drawn = {"temperature": drawing.temperature} if drawing.temperature else {}
+    drawn = {} if drawing.temperature is None else {"temperature": drawing.temperature}
     spec = flow.models["student"]
     folder = Path(str(spec.model)) if spec.kind == "local" else None
     return {
@@ -211,9 +212,9 @@ def _result(judged: list[Judged], session: Session, who: Examinee, source: str, 
     """The figures, and both files."""
     metric, file = session.flow.gate.metric, session.folder.path / "eval.jsonl"
     RunFolder.write_lines(file, judged)
-    seed, drawn = session.flow.seed, drawing.temperature > 0
-    items = averaged(judged, metric) if drawn else judged
-    value, interval = standing(items, "score" if drawn else metric, seed)
+    seed, temperature = session.flow.seed, drawing.temperature
+    items = averaged(judged, metric) if drawing.samples > 1 else judged
+    value, interval = standing(items, "score" if drawing.samples > 1 else metric, seed)
     groups: dict[str, list[Judged]] = {}
     for record in judged:
         groups.setdefault(record.family, []).append(record)
@@ -232,7 +233,7 @@ def _result(judged: list[Judged], session: Session, who: Examinee, source: str, 
             FamilyLevel(family=family, n=len(group) // drawing.samples, value=standing(group, metric)[0])
             for family, group in sorted(groups.items())
         ],
-        exploration=explore(judged, drawing.temperature) if drawn else None,
+        exploration=explore(judged, temperature) if temperature else None,
         file=file,
     )
     RunFolder.write_json(session.folder.path / "exam.json", exam)

@@ -95,7 +95,8 @@ async def _scratch(spec: Scratch, flow: FlowFile, path: Path, progress: Progress
             "write source: tasks under data.pool, give it a warm_start, or name a model under models.student",
         )
     guards = [flow.data[guard.data].model_dump() for guard in flow.gate.guards.values()]
-    parts = [spec.model_dump(), pool.families, flow.evaluate.model_dump(), *guards]
+    asked = flow.evaluate.model_dump(exclude={"temperature"})  # which is only of exams
+    parts = [spec.model_dump(), pool.families, asked, *guards]
     key = content_id(parts)
     return await _built(spec, key, _rows(spec, pool, flow, path), progress)
 
