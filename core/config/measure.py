@@ -71,8 +71,9 @@ class Gate(Strict):
     """Name -> suite on which a fall by more than its margin must be ruled out, whatever `promote` says."""
     noise: bool = False
     """Examine the current student twice, and say how many answers turn without any training."""
-    spend: Literal["none", "bonferroni"] = "none"
-    """`bonferroni`: alpha is divided by `rounds`, so that looking every round costs nothing."""
+    spend: Literal["none", "bonferroni"] = "bonferroni"
+    """`bonferroni`: alpha is divided by `rounds`, so that a look every round makes no false promotion
+    likelier; `none`: every round has all of it."""
 
     @field_validator("guards")
     @classmethod

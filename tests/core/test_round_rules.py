@@ -44,7 +44,7 @@ def test_a_refused_round_halves_the_rate_and_all_is_told(
     script = ["test=.4 guard=-.4", "test=.4"]
     decisions = rounds(tmp_path, script, *settings)
     assert [decision.decision for decision in decisions] == ["keep", "promote"]
-    assert "on the guard guard (30 items)" in decisions[0].reason
+    assert "on the guard guard (40 items)" in decisions[0].reason
     assert [read(tmp_path, f"{n}/plan.json")["pace"] for n in (1, 2)] == [1, 0.5]
     assert [read(tmp_path, f"{n}/train/job.json")["train"]["learning_rate"] for n in (1, 2)] == [0.004, 0.002]
     gate = read(tmp_path, "1/gate.json")
@@ -78,7 +78,7 @@ def test_rows_with_a_held_out_question_train_nobody(tmp_path: Path, monkeypatch:
     rounds(tmp_path, ["test=.4"])
     events = [json.loads(line) for line in (tmp_path / "run/events.jsonl").read_text().splitlines()]
     (apart,) = [one for one in events if one["event"] == "held-out-apart"]
-    assert (apart["rows"], apart["questions"], apart["role"]) == (4, 70, "student")
+    assert (apart["rows"], apart["questions"], apart["role"]) == (4, 80, "student")
     slip = Sample.sft(
         [{"role": "user", "content": "Test  7"}], "right 7", seed_id="s", flow="f", arm="a", round=1
     )

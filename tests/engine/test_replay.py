@@ -18,7 +18,7 @@ from synth.engine.replay import attach
 from synth.errors import RunError
 from synth.journal import Journal
 from synth.records import Sampling
-from synth.rounds import lesson, loop
+from synth.rounds import lesson, prepare
 from synth.runs.audit import audit
 from synth.runs.recording import Recording
 from synth.teachers.model import Model
@@ -39,7 +39,7 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     for target, name in (
         (socket.socket, "connect"),
         (asyncio, "create_subprocess_exec"),
-        (loop, "prepare_folders"),
+        (prepare, "prepare_folders"),
         (lesson, "train"),
     ):
         monkeypatch.setattr(target, name, refuse)

@@ -33,7 +33,7 @@ from synth.flows.answering import question_messages
 from synth.nightly import Summary, read_night, run_night
 from synth.progress import Progress, make_progress
 from synth.records import Message, Sample
-from synth.rounds import lesson, loop
+from synth.rounds import lesson, prepare
 from synth.students.job import TrainJob, TrainResult, weights_digest
 from synth.teachers.model import Model
 from synth.teachers.program import ProgramEndpoint
@@ -54,7 +54,7 @@ gate:
   guards: {guard: {data: guard, margin: 0.1}}
 """
 NIGHT = "flows: [plain.yaml]\nkeep: {champions: 2}\n"
-SUBJECTS = {"test": 40, "guard": 30, "pool": 4}
+SUBJECTS = {"test": 40, "guard": 40, "pool": 4}
 
 
 def build() -> Flow:
@@ -135,8 +135,8 @@ def stand_ins(folder: Path) -> Iterator[None]:
         return job.finished() or _train(job, folder / "script")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "Team", Files)
-        patch.setattr(loop, "prepare_folders", folders)
+        patch.setattr(prepare, "Team", Files)
+        patch.setattr(prepare, "prepare_folders", folders)
         patch.setattr(lesson, "train", train)
         yield
 

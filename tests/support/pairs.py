@@ -27,7 +27,7 @@ models:
   student: {model: smollm2-135m, concurrency: 8}
   refiner: {model: smollm2-135m, concurrency: 8}
 data:
-  test: {source: tasks, families: [addition], size: 8, seed: 1}
+  test: {source: tasks, families: [addition], size: 12, seed: 1}
   pool: {source: tasks, families: [addition], size: 6, seed: 3}
 train: {objective: dpo, dpo: {length_normalised: true, beta: 5}}
 learners:

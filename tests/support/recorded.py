@@ -19,7 +19,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from synth.cli.main import main
 from synth.config import FlowFile, ModelSpec
 from synth.progress import Progress
-from synth.rounds import lesson, loop
+from synth.rounds import lesson, prepare
 from synth.students.job import TrainJob, TrainResult, weights_digest
 from synth.teachers.model import Model
 from synth.teachers.team import Team
@@ -79,8 +79,8 @@ def with_stand_ins(port: int, weights: Path) -> Iterator[list[TrainJob]]:
         return _train(job)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "Team", Served)
-        patch.setattr(loop, "prepare_folders", folders)
+        patch.setattr(prepare, "Team", Served)
+        patch.setattr(prepare, "prepare_folders", folders)
         patch.setattr(lesson, "train", train)
         yield trained
 
