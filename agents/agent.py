@@ -15,6 +15,7 @@ from synth.agents.parse import Unparsed, parse_json
 from synth.agents.prompt import Prompt, load_prompt
 from synth.chat import CallFailed, Chat, Dropped, Reply, Request
 from synth.engine.context import Context
+from synth.errors import PromptError
 from synth.records import Call, Message, Sampling
 
 __all__ = ["Agent", "ask"]
@@ -67,8 +68,15 @@ class Agent(Generic[T]):
         """This agent as a node of a graph: the state's `reads` fill in its prompt (all of the state, where
         none are named), and its answer is put under `writes`, by default its own name.
 
-        Raises `PromptError` if the prompt file is missing, is no template, or uses what is not read.
+        Raises `PromptError` if the prompt file is missing, is no template, or uses what is not read, and
+        if `output` is no pydantic model.
         """
+        if not (isinstance(self.output, type) and issubclass(self.output, BaseModel)):
+            name = getattr(self.output, "__name__", repr(self.output))
+            raise PromptError(
+                f"the agent {self.name!r} answers with {name}, which is no pydantic model",
+                "write a class Answer(BaseModel) with the fields that the prompt asks for",
+            )
         if reads:
             self._prompt.fits(reads, f"the node of {self.name!r}")
         else:

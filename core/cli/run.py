@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -109,14 +110,24 @@ def command(
         for name in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(name, task.cancel)
         with make_progress(quiet) as progress:
-            decisions = await execute(
-                loaded, folder, progress, fresh=fresh, replay=replay, scale=scale, mirror=mirror
-            )
-        for number, decision in enumerate(decisions, 1):
-            click.echo(f"round {number}: {decision.decision}: {decision.reason}")
-        click.echo(f"report: {folder / 'report.html'}")
+            await execute(loaded, folder, progress, fresh=fresh, replay=replay, scale=scale, mirror=mirror)
+        for line in _outcome(folder):
+            click.echo(line)
 
     try:
         run_loop(work())
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
+
+
+def _outcome(folder: Path) -> Iterator[str]:
+    """What a finished run came to, and where to look at it."""
+    from synth.figures import count
+    from synth.runs.summary import summarize
+
+    for done in summarize(folder).rounds:
+        dropped = f", {count(done.dropped)} dropped" if done.dropped else ""
+        yield f"round {done.number}: {count(done.samples)} samples kept{dropped}"
+        if done.decision is not None:
+            yield f"round {done.number}: {done.decision.decision}: {done.decision.reason}"
+    yield f"report: {folder / 'report.html'} (live, with every record: synth view {folder})"

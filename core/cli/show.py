@@ -1,4 +1,4 @@
-"""`synth show`: one sample with its story."""
+"""`synth show`: one sample with its story, or a few to choose one from."""
 
 from __future__ import annotations
 
@@ -14,35 +14,55 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.tree import Tree
 
+    from synth.runs.listing import Listing
     from synth.runs.lookup import Maker, Story
     from synth.runs.trees import SearchTree
 
 
 @click.command("show")
 @click.argument("run", type=click.Path(path_type=Path))
-@click.argument("sample")
+@click.argument("sample", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
-def command(run: Path, sample: str, as_json: bool) -> None:
+def command(run: Path, sample: str | None, as_json: bool) -> None:
     """Show SAMPLE of RUN: its texts, verdicts, calls, ancestry, and its search tree if it has one.
 
-    The beginning of an id is enough. Ids stand in RUN/rounds/N/data/samples.jsonl; the seeds of
-    what was refused in rejected.jsonl beside it.
+    Without SAMPLE: a few that were kept, and one for each reason to drop, with their ids. The
+    beginning of an id is enough; all ids stand in RUN/rounds/N/data/samples.jsonl and rejected.jsonl.
 
     \b
+    synth show runs/spar
     synth show runs/spar 3f9a
     synth show runs/spar 3f9a1c20d4b7e658 --json
     """
+    from synth.runs.listing import Listing, list_records
     from synth.runs.lookup import look_up
 
-    story = look_up(run, sample)
+    found = look_up(run, sample) if sample else list_records(run)
     if as_json:
-        click.echo(story.model_dump_json(indent=2))
+        click.echo(found.model_dump_json(indent=2))
         return
     from rich.console import Console
 
     console = Console()
-    for part in _parts(story):
+    for part in _listed(found, run) if isinstance(found, Listing) else _parts(found):
         console.print(part, highlight=False)
+
+
+def _listed(found: Listing, run: Path) -> Iterator[RenderableType]:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, overflow="ellipsis")
+    for one in found.records:
+        what = Text(f"{one.reason} {one.count:,}", "red") if one.reason else Text("kept", "green")
+        table.add_row(one.id, what, Text(" ".join(one.text.split())))
+    number = found.records[0].round if found.records else 1
+    yield Text(f"round {number}: {found.kept:,} kept; some of them, and one for each reason to drop", "bold")
+    yield table
+    yield Text(f"synth show {run} ID tells of one; synth view {run} has all, with a search", "dim")
 
 
 def _parts(story: Story) -> Iterator[RenderableType]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from rich.box import SIMPLE
+from rich.box import SIMPLE, SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
@@ -17,20 +17,31 @@ if TYPE_CHECKING:
     from synth.measure.gate import Decision
     from synth.rounds.curriculum import Mix
     from synth.runs.cost import Amount, Ledger
-    from synth.runs.overview import Pairs, RoundSummary, RunSummary
+    from synth.runs.overview import Pairs, RoundSummary, RunSummary, StageSummary
     from synth.teachers.models import ModelInfo
 
 __all__ = ["models_table", "status_tables"]
 
 
+STATES = {"running": "bold", "finished": "green", "failed": "bold red", "stopped": "yellow"}
+
+
 def status_tables(summary: RunSummary) -> Iterator[Table | Text]:
-    """A headline, for each round its stages, drops and decision, and what it all cost."""
-    yield Text(
-        f"{summary.name}: {summary.state}; flow {summary.flow}, arm {summary.arm or 'none'}; "
-        f"{count(summary.calls)} calls, {compact(summary.prompt_tokens + summary.completion_tokens)} tokens; "
-        f"champion: {summary.champion}"
+    """A headline; for each round what came of it, then its stages and drops; and what it all cost."""
+    state = (summary.state, STATES[summary.state])
+    yield Text.assemble(
+        (summary.name, "bold"), "  ", state, f"  flow {summary.flow}, arm {summary.arm or 'none'}"
     )
+    tokens = compact(summary.prompt_tokens + summary.completion_tokens)
+    champion = "" if summary.generate_only else f"; champion: {summary.champion}"
+    yield Text(f"{count(summary.calls)} calls, {tokens} tokens{champion}", "dim")
     for round_ in summary.rounds:
+        yield Text(f"\nround {round_.number}", "bold")
+        if round_.decision is not None:
+            promoted = round_.decision.decision == "promote"
+            yield Text(round_.decision.reason, "green" if promoted else "yellow")
+            yield from map(Text, _watches(round_.decision))
+            yield _families(round_.decision)
         yield _stages(round_)
         if round_.drops:
             drops = ", ".join(f"{drop.stage} {drop.reason} {count(drop.count)}" for drop in round_.drops)
@@ -41,13 +52,10 @@ def status_tables(summary: RunSummary) -> Iterator[Table | Text]:
             yield Text(_collapse(round_.collapse))
         if round_.mix is not None:
             yield Text(_mix(round_.mix))
-        if round_.decision is not None:
-            yield from map(Text, _watches(round_.decision))
-            yield Text(f"gate: {round_.decision.decision}: {round_.decision.reason}")
-            yield _families(round_.decision)
     if summary.forecast is not None:
         yield Text(summary.forecast.said)
     if summary.cost.rows:
+        yield Text("\ncost", "bold")
         yield _cost(summary.cost)
         yield Text(_per_sample(summary.cost))
     for warning in summary.warnings:
@@ -92,8 +100,18 @@ def _watches(decision: Decision) -> Iterator[str]:
         yield f"noise: {percent(noise.share)} of {count(noise.n)} answers turn without training"
 
 
+def _table(*headings: str) -> Table:
+    """A table with one line, under its headings."""
+    return Table(*headings, box=SIMPLE_HEAD, header_style="dim", pad_edge=False)
+
+
+def _kept(stage: StageSummary) -> tuple[int | None, int | None]:
+    """Kept and dropped, of a stage that makes samples or drops records."""
+    return (stage.kept, stage.rejected) if stage.kept or stage.rejected else (None, None)
+
+
 def _stages(round_: RoundSummary) -> Table:
-    table = Table("stage", "state", title=f"round {round_.number}", title_justify="left")
+    table = _table("stage", "state")
     for heading in ("items", "kept", "dropped", "calls", "tokens", "time"):
         table.add_column(heading, justify="right")
     for stage in round_.stages:
@@ -101,10 +119,7 @@ def _stages(round_: RoundSummary) -> Table:
         table.add_row(
             stage.name,
             stage.status,
-            *(
-                "" if figure is None else count(figure)
-                for figure in (stage.items, stage.kept, stage.rejected)
-            ),
+            *("" if figure is None else count(figure) for figure in (stage.items, *_kept(stage))),
             count(stage.calls) if stage.calls else "",
             compact(tokens) if tokens else "",
             duration(stage.seconds) if stage.seconds is not None else "",
@@ -114,14 +129,15 @@ def _stages(round_: RoundSummary) -> Table:
 
 def _cost(bill: Ledger) -> Table:
     """A row for every round, stage and agent; money and GPU time only where there are any."""
-    table = Table("round", "stage", "agent", title="cost", title_justify="left")
+    table = _table("round", "stage", "agent")
     paid, gpus = bill.total.money is not None, bill.total.gpu_seconds > 0
     headings = ["calls", "asked", "answered", *(["GPU time"] if gpus else []), *(["money"] if paid else [])]
     for heading in headings:
         table.add_column(heading, justify="right")
 
     def figures(amount: Amount) -> list[str]:
-        said = [count(amount.calls), compact(amount.prompt_tokens), compact(amount.completion_tokens)]
+        tokens = (amount.prompt_tokens, amount.completion_tokens) if amount.tokens else ()
+        said = [count(amount.calls), *map(compact, tokens)] if tokens else [count(amount.calls), "", ""]
         said += [duration(amount.gpu_seconds)] if gpus else []
         return said + ([money(amount.money or 0.0, bill.currency)] if paid else [])
 
@@ -141,7 +157,7 @@ def _per_sample(bill: Ledger) -> str:
 
 
 def _families(decision: Decision) -> Table:
-    table = Table("family", title_justify="left")
+    table = _table("family")
     for heading in ("items", "before", "after", "gained", "lost", "p"):
         table.add_column(heading, justify="right")
     for family in decision.families:

@@ -139,7 +139,11 @@ def _of_program(reference: str) -> _Fault | None:
         return message, "put it into the current directory or beside the flow file, or install it"
     function = getattr(module, name, None)
     if function is None:
-        known = [one for one, value in vars(module).items() if callable(value) and not one.startswith("_")]
+        known = [
+            one
+            for one, value in vars(module).items()
+            if callable(value) and getattr(value, "__module__", "") == module_name and one[0] != "_"
+        ]
         return f"'{module_name}' has no '{name}'", suggestion(name, known, "it has") or "define it there"
     if not callable(function):
         kind = type(function).__name__

@@ -16,6 +16,8 @@ __all__ = ["Stage"]
 
 WINDOW = 20.0
 """Seconds the shown speed looks back."""
+FORESEEN = 3
+"""Items that have to be finished before the time left is told."""
 
 
 class Stage:
@@ -52,6 +54,7 @@ class Stage:
         self.log = log
         self._tick, self._ended, self._clock = tick, ended, clock
         self._started = clock()
+        self._before = done
         self._finished: float | None = None
         self._past: deque[tuple[float, int, int]] = deque([(self._started, done, 0)])
 
@@ -96,16 +99,17 @@ class Stage:
         items, tokens = self.speed()
         said = [f"{compact(items)}/s"] if items else []
         said += [f"{compact(tokens)} tokens/s"] if tokens else []
-        said += [f"{duration((self.total - self.done) / items)} left"] if items and self.total else []
+        if items and self.total and self.done - self._before >= FORESEEN:
+            said.append(f"{duration((self.total - self.done) / items)} left")
         said += [f"{count(self.in_flight)} in flight"] if self.in_flight else []
         said += [f"the run {self.cost}"] if self.cost else []
         return said
 
     def counted(self) -> str:
-        """How far it is: `640 of 1,280`; without a total the number alone, nothing for none."""
+        """How far it is: `640 of 1,280`; without a total `640 items`, nothing for none."""
         if self.total is not None:
             return f"{count(self.done)} of {count(self.total)}"
-        return count(self.done) if self.done else ""
+        return f"{count(self.done)} items" if self.done else ""
 
     def drops(self) -> str:
         """What was dropped, most frequent reason first: `20 dropped (wrong 12, unparsed 8)`."""

@@ -19,7 +19,7 @@ from synth.measure.change import Change
 from synth.measure.stats import Interval
 from synth.runs.overview import LossPoint
 
-__all__ = ["Axis", "Level", "axis_of", "bar", "curve", "dumbbell", "parts", "scale", "ticks", "trend"]
+__all__ = ["Axis", "Level", "axis_of", "bar", "curve", "dumbbell", "ends", "parts", "scale", "ticks", "trend"]
 
 
 @dataclass(frozen=True)
@@ -165,6 +165,12 @@ def ticks(low: float, high: float, about: int = 4) -> list[float]:
     step = next(m * power for m in (1, 2, 5, 10) if m * power >= rough * 0.999)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [round(i * step, 10) for i in range(first, last + 1)] or [low]
+
+
+def ends(points: Sequence[LossPoint]) -> tuple[float, float]:
+    """Where the running mean of `curve` begins and ends: a single step says little of a loss."""
+    means = _running_mean(points)
+    return (means[0][1], means[-1][1]) if means else (math.nan, math.nan)
 
 
 def _rules(marks: Sequence[float], low: float, high: float, unit: float = 1) -> str:

@@ -41,10 +41,8 @@ async def make_data(session: Session, flow: Flow, team: Team) -> Curated:
     samples = with_terms(session.flow, samples)
     curated = await _curated(session, flow, samples, held_out, token_counter(tokenizer))
     if not curated.samples if session.flow.generate_only else not curated.of("student"):
-        raise SynthError(
-            f"round {session.round} has no training example left after curation",
-            f"see why in {folder / 'rejected.jsonl'}",
-        )
+        write_dataset(folder, curated, session.rejections(), _facts(session, flow))
+        raise _nothing_left(session, curated, folder)
     for role in ("student", *session.flow.learners):
         if not session.flow.generate_only:
             check_samples(curated.of(role), role, training_of(session, role), session.flow.flow)
@@ -53,6 +51,20 @@ async def make_data(session: Session, flow: Flow, team: Team) -> Curated:
     if tokenizer is not None:
         watch(session, curated.of("student"), tokenizer)
     return curated
+
+
+def _nothing_left(session: Session, curated: Curated, folder: Path) -> SynthError:
+    """Why: the reasons, the commonest first, and what the first of these was about."""
+    dropped = [*session.rejections(), *curated.rejections]
+    reasons = Counter(rejection.reason for rejection in dropped).most_common()
+    said = ", ".join(f"{reason} {number:,}" for reason, number in reasons) or "nothing was made"
+    first = next((one for one in dropped if reasons and one.reason == reasons[0][0]), None)
+    told = first and (first.detail or first.error or first.raw)
+    example = f"; {first.node}: {told[:300]}" if first and told else ""
+    return SynthError(
+        f"round {session.round} has no training example left: {said}{example}",
+        f"all are in {folder / 'rejected.jsonl'}, and to be looked at with synth view {session.folder.path}",
+    )
 
 
 async def _curated(

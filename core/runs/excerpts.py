@@ -13,6 +13,8 @@ __all__ = ["AnswerChange", "Excerpt", "Score", "answers", "kept_samples", "rejec
 
 SHOWN = 4
 """Kept samples, reasons of rejection, and changed answers shown of a round."""
+ASKED = ("question", "instruction", "prompt")
+"""Keys under which a rejection's data may hold what was asked."""
 TEXT_LIMIT = 1200
 """Characters shown of a text."""
 
@@ -86,10 +88,13 @@ def rejections(path: Path, warnings: list[str]) -> tuple[Counter[tuple[str, str]
 
 
 def _refusal(stage: str, rejection: Rejection) -> Excerpt:
+    data = rejection.data
+    asked = next((text for key in ASKED if (text := _said(data.get(key)))), "")
     return Excerpt(
-        family=str(rejection.data.get("family", "")),
-        prompt=_clip(str(rejection.data.get("question", ""))),
-        answer=_clip(rejection.raw),
+        family=str(data.get("family", "")),
+        prompt=_clip(asked),
+        answer=_clip(rejection.raw or _said(data.get("completion")) or _said(data.get("chosen"))),
+        against=_clip(_said(data.get("rejected"))),
         stage=stage,
         reason=rejection.reason,
         detail=_clip(rejection.detail or rejection.error),
@@ -133,6 +138,13 @@ def _score(records: Sequence[Judged]) -> Score | None:
     return Score(
         n=len(records), correct=sum(r.correct for r in records), strict=sum(r.strict for r in records)
     )
+
+
+def _said(value: object) -> str:
+    """A text, or what the last of several chat turns says."""
+    if isinstance(value, list) and value and isinstance(value[-1], dict):
+        return str(value[-1].get("content", ""))
+    return value if isinstance(value, str) else ""
 
 
 def _last(messages: Sequence[Message]) -> str:

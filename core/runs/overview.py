@@ -174,6 +174,11 @@ class RoundSummary(Part):
     rejected: list[Excerpt] = Field(default_factory=list)
     answers: list[AnswerChange] = Field(default_factory=list)
 
+    @property
+    def dropped(self) -> int:
+        """Records refused, by all stages."""
+        return sum(drop.count for drop in self.drops)
+
 
 class RunSummary(Part):
     """One run, as far as it got."""
@@ -191,6 +196,8 @@ class RunSummary(Part):
     rounds: list[RoundSummary]
     champion: str
     """`base`, or `student of round N`."""
+    generate_only: bool = False
+    """Whether making data is all that is wanted: nobody is trained or compared."""
     calls: int
     prompt_tokens: int
     completion_tokens: int

@@ -74,6 +74,7 @@ def summarize(folder: Path) -> RunSummary:
         rounds_planned=int(flow.get("rounds", 1)),
         rounds=rounds,
         champion=f"student of round {promoted[-1]}" if promoted else "base",
+        generate_only=bool(flow.get("generate_only")),
         calls=sum(c.calls for c in journal.calls),
         prompt_tokens=sum(c.prompt_tokens for c in journal.calls),
         completion_tokens=sum(c.completion_tokens for c in journal.calls),

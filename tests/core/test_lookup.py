@@ -14,6 +14,7 @@ from synth.errors import RunError
 from synth.journal import CallRow, Journal
 from synth.records import Call, Lineage, Message, Rejection, Sample, Sampling, Verdict
 from synth.report.page import render
+from synth.runs.listing import list_records
 from synth.runs.lookup import look_up
 from synth.runs.summary import summarize
 from synth.runs.trees import some_trees
@@ -171,3 +172,16 @@ def wide(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """A terminal wide enough that no line of a table is broken."""
     monkeypatch.setenv("COLUMNS", "160")
     return lambda: None
+
+
+def test_a_few_records_are_listed_to_choose_from(run: Path) -> None:
+    """`synth show RUN` has ids at hand: the newest kept ones, and one for each reason with its count."""
+    found = list_records(run, most=1)
+    kept, *dropped = found.records
+    assert found.kept >= 1 and kept.reason == ""
+    assert look_up(run, kept.id).sample is not None
+    assert {one.reason for one in dropped} == {
+        rejection.reason for one in dropped for rejection in look_up(run, one.id).rejections
+    }
+    with pytest.raises(RunError, match="no data of a finished round"):
+        list_records(run.parent)

@@ -49,6 +49,18 @@ def test_plain_lines_tell_start_middle_and_end() -> None:
     ]
 
 
+def test_the_time_left_is_not_told_from_a_single_item() -> None:
+    """The first item bears the start of everything: a guess from it alone would be hours off."""
+    clock = Clock()
+    progress, _ = plain(clock)
+    with progress.stage(1, "make", 1000, done=500) as stage:
+        clock.now += 9.0
+        stage.advance()
+        assert not any("left" in fact for fact in stage.facts())
+        stage.advance(2)
+        assert any("left" in fact for fact in stage.facts())
+
+
 def test_plain_lines_are_few() -> None:
     """However fast the items, a stage writes at most a line every few seconds."""
     clock = Clock()

@@ -19,7 +19,9 @@ from synth.errors import RunError
 from synth.journal import CallRow, Journal
 from synth.measure.change import Change
 from synth.measure.stats import Interval
+from synth.records import Rejection
 from synth.report import charts, write_report
+from synth.runs.excerpts import rejections
 from synth.runs.overview import LossPoint, RunSummary
 from synth.runs.summary import summarize
 from tests.core.fake_run import FLOW, build
@@ -203,6 +205,32 @@ def test_the_first_paragraph_tells_the_outcome(finished: Path) -> None:
     assert f"{decision.gained} items gained, {decision.lost} lost" in text
     assert "The gate promoted the new student." in text
     assert "the champion is the student of round 1" in text
+
+
+def test_a_run_that_only_makes_data_tells_of_the_data(tmp_path: Path) -> None:
+    """Nobody is compared, so nothing is said of a comparison, a champion or p-values."""
+    folder = build(tmp_path / "run", rounds=1, stop_in="train")
+    (folder / "flow.yaml").write_text(yaml.safe_dump({**FLOW, "generate_only": True, "rounds": 1}))
+    said = page(folder).text
+    assert "made 300 samples and dropped 251 records on the way" in said
+    assert "No student has been compared" not in said and "Champion" not in said and "Wilson" not in said
+
+
+def test_what_curation_refused_is_shown_with_its_text(tmp_path: Path) -> None:
+    """A reason without the sample says little: its prompt and answers stand in the rejection's data."""
+    path = tmp_path / "rejected.jsonl"
+    turns = {side: [{"role": "user", "content": f"the {side}"}] for side in ("prompt", "chosen", "rejected")}
+    refused = Rejection(seed_id="s", round=1, stage="curate", node="x", reason="duplicate", data=turns)
+    path.write_text(refused.model_dump_json() + "\n")
+    shown = rejections(path, [])[1][0]
+    assert (shown.prompt, shown.answer, shown.against) == ("the prompt", "the chosen", "the rejected")
+
+
+def test_the_loss_is_told_by_its_running_mean(finished: Path) -> None:
+    """One step is noise: the caption has the ends of the line that is drawn."""
+    points = [LossPoint(step=step, loss=loss) for step, loss in enumerate([2.0, 1.0, 1.0, 9.0])]
+    assert charts.ends(points) == (1.5, 5.0)
+    assert "The running mean (the strong line) went from" in page(finished).text
 
 
 def test_a_failed_stage_says_what_it_failed_of(tmp_path: Path) -> None:
