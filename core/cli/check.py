@@ -21,7 +21,7 @@ def command(flow: Path, overrides: tuple[str, ...], profile: str | None) -> None
 
     \b
     synth check flows/stat.yaml
-    synth check flows/stat.yaml --profile gpu
+    synth check flows/stat.yaml --profile gpu-80gb
     """
     if not overrides and not profile and _is_night(flow):
         _check_night(flow)

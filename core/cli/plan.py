@@ -49,7 +49,7 @@ def command(
     \b
     synth plan flows/stat.yaml
     synth plan flows/stat.yaml --probe 0
-    synth plan flows/stat.yaml --profile gpu --json
+    synth plan flows/stat.yaml --profile gpu-80gb --json
     """
     loaded = load(flow, overrides, profile)
     from synth.engine.folder import RunFolder

@@ -91,7 +91,7 @@ class FlowFile(Strict):
     """Make and curate the data, and end there: nobody is examined or trained, no gate decides. Neither
     `models.student` nor `data.test` is needed then, unless the flow itself asks them."""
     profiles: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    """Named overlays of this file, chosen with `--profile NAME`."""
+    """Named overlays of this file, chosen with `--profile NAME`; `over: NAME` in one lays it over another."""
 
     @property
     def held_out(self) -> tuple[str, ...]:

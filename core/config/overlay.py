@@ -16,22 +16,47 @@ from synth.errors import Problem
 __all__ = ["apply_profile", "apply_set", "check_profiles"]
 
 _NAMED = ("models", "data")
+OVER = "over"
+"""Key of a profile: the one it is laid over."""
 
 
 def apply_profile(tree: Tree, name: str) -> list[Problem]:
-    """Lay `profiles.<name>` over the tree: sections are merged, everything else replaced."""
-    profiles = tree.get(("profiles",))
-    if not isinstance(profiles, dict) or name not in profiles:
-        known = list(tree.keys(("profiles",)))
-        cure = suggestion(name, known) or "this file has no profiles"
-        return [Problem("--profile", name, "there is no such profile", cure)]
+    """Lay `profiles.<name>` over the tree: sections are merged, everything else replaced.
+
+    A profile that names another under `over` is laid over that one.
+    """
+    chain, problems = _chain(tree, name)
+    for one in reversed(chain):
+        _lay(tree, one)
+    return problems
+
+
+def _chain(tree: Tree, name: str) -> tuple[list[str], list[Problem]]:
+    """The profile, what it is laid over, and so on."""
+    chain: list[str] = []
+    known = list(tree.keys(("profiles",)))
+    while name not in chain:
+        if name not in known:
+            cure = suggestion(name, known) or "this file has no profiles"
+            if chain:
+                return [], [tree.problem(("profiles", chain[-1], OVER), "there is no such profile", cure)]
+            return [], [Problem("--profile", name, "there is no such profile", cure)]
+        chain.append(name)
+        below = tree.get(("profiles", name, OVER))
+        if below is None:
+            return chain, []
+        name = str(below)
+    cure = "name a profile that does not lead back to it"
+    return [], [tree.problem(("profiles", chain[-1], OVER), "these profiles lie over each other", cure)]
+
+
+def _lay(tree: Tree, name: str) -> None:
     at: KeyPath = ("profiles", name)
     written = {path[2:]: place for path, place in tree.places.items() if path[:2] == at and path != at}
     places = {path: replace(place, layer=1) for path, place in written.items()}
-    if isinstance(profiles[name], dict):
-        body = {key: value for key, value in profiles[name].items() if key != "profiles"}
+    if isinstance(profile := tree.get(at), dict):
+        body = {key: value for key, value in profile.items() if key not in ("profiles", OVER)}
         _merge(tree, (), copy.deepcopy(body), places)
-    return []
 
 
 def _merge(tree: Tree, path: KeyPath, value: Any, places: dict[KeyPath, Place]) -> None:
@@ -44,7 +69,7 @@ def _merge(tree: Tree, path: KeyPath, value: Any, places: dict[KeyPath, Place]) 
 
 def check_profiles(tree: Tree, keys: Collection[str]) -> list[Problem]:
     """Unknown top-level keys of every profile, chosen or not."""
-    allowed = [key for key in keys if key != "profiles"]
+    allowed = [OVER, *(key for key in keys if key != "profiles")]
     return [
         tree.problem(("profiles", name, key), "unknown key", suggestion(key, allowed), at_key=True)
         for name in tree.keys(("profiles",))

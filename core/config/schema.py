@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from synth.config.flowfile import FlowFile
+from synth.config.overlay import OVER
 
 __all__ = ["flow_schema"]
 
@@ -28,7 +29,7 @@ def flow_schema(params: Mapping[str, type[BaseModel]]) -> Schema:
     keys["flow"] |= {"type": "string", "anyOf": [{"enum": sorted(params)}, {"pattern": r"^[\w.]+:\w+$"}]}
     keys["profiles"]["additionalProperties"] = {
         "type": "object",
-        "propertyNames": {"enum": sorted(key for key in keys if key != "profiles")},
+        "propertyNames": {"enum": sorted([OVER, *(key for key in keys if key != "profiles")])},
     }
     rules = [_rule(name, model, references[(model, "validation")]) for name, model in params.items()]
     return {

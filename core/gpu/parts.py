@@ -52,8 +52,8 @@ class Training:
     said: str = ""
     """Its settings that decide this, in words."""
 
-    def surely(self, total: int, sure: float = 0.5) -> float:
-        """With half of the activations, as a rule of thumb must not refuse what fits."""
+    def bytes(self, total: int, sure: float = 1.0) -> float:
+        """Of a GPU that has so many in all; `sure` is the share of the activations that is counted."""
         return self.weights + sure * self.activations + self.own_share * total
 
 

@@ -25,6 +25,8 @@ ASLEEP = 1.5 * GIB
 """What a sleeping server keeps of each GPU: its context, its graphs, its communication."""
 AMPLE = 32
 """Longest texts whose cache a server should have room for, before a training may live beside it."""
+SURE = 0.5
+"""Share of a training's activations that is held against it: a rule of thumb must not refuse what fits."""
 MOST = 0.92
 """Most of a GPU that one server is given, vLLM's own default."""
 
@@ -50,7 +52,8 @@ def share(
     for mode in modes:
         ample = AMPLE if wanted == "auto" and mode == "side-by-side" and trainings else 1
         table = _Table(servers, trainings, gpus, homes, mode)
-        fault = table.fault(ample, ram)
+        # Where another mode is left, a training gets all it may want; at last what it surely needs will do.
+        fault = table.fault(ample, ram, SURE if mode == modes[-1] else 1.0)
         if fault is None:
             return Sharing(mode if trainings else "side-by-side", table.placed(), tuple(table.words()))
         faults.append(fault)
@@ -95,7 +98,7 @@ class _Table:
     def _training(self, at: int, sure: float = 1.0) -> float:
         """What the largest training takes of a GPU."""
         total = self.gpus[at].total
-        return max((one.surely(total, sure) for one in self.trainings if at < one.processes), default=0.0)
+        return max((one.bytes(total, sure) for one in self.trainings if at < one.processes), default=0.0)
 
     def _room(self, at: int) -> float:
         """For servers."""
@@ -115,7 +118,7 @@ class _Table:
         most = MOST * self.gpus[at].total
         return {one.role: min(most, one.least + max(0.0, tokens) * one.token) for one in here}
 
-    def fault(self, ample: int, ram: float) -> str | None:
+    def fault(self, ample: int, ram: float, sure: float) -> str | None:
         """Why this does not go; None where it does."""
         for at in range(len(self.gpus)):
             here = self._here(at)
@@ -124,7 +127,7 @@ class _Table:
             )
             if here and needs > self._room(at):
                 return self._crowded(at)
-            if fault := self._starved(at) or self._untrained(at):
+            if fault := self._starved(at) or self._untrained(at, sure):
                 return fault
         kept = sum(one.weights * one.width * one.replicas for one in self.servers if not one.changes)
         if self.trainings and self.mode == "sleep" and kept > ram:
@@ -158,18 +161,16 @@ class _Table:
                 )
         return None
 
-    def _untrained(self, at: int) -> str | None:
-        """A training that surely has too little."""
+    def _untrained(self, at: int, sure: float) -> str | None:
+        """A training that has too little."""
         gpu = self.gpus[at]
         held = {"side-by-side": 0.0, "sleep": ASLEEP * len(self._here(at)), "turns": 0.0}[self.mode]
-        if self.mode == "side-by-side" or self._training(at, 0.5) <= gpu.free - held:
+        if self.mode == "side-by-side" or self._training(at, sure) <= gpu.free - held:
             return None
         how = "asleep" if held else "stopped"
-        one = max(
-            (one for one in self.trainings if at < one.processes), key=lambda one: one.surely(gpu.total)
-        )
+        one = max((one for one in self.trainings if at < one.processes), key=lambda one: one.bytes(gpu.total))
         return (
-            f"training the {one.role} needs about {one.surely(gpu.total, 1.0) / GIB:.1f} GiB of each GPU "
+            f"training the {one.role} needs about {one.bytes(gpu.total) / GIB:.1f} GiB of each GPU "
             f"({one.said}: {one.weights / GIB:.1f} for weights, gradients and optimiser, "
             f"{one.activations / GIB:.1f} for activations); with the servers {how} there are "
             f"{(gpu.free - held) / GIB:.1f} GiB of {self._named(at)}"
@@ -211,7 +212,7 @@ class _Table:
                 "turns": "while the servers are stopped",
             }[self.mode]
             lines.append(
-                f"training the {training.role}: up to {training.surely(total, 1.0) / GIB:.1f} GiB of each of "
+                f"training the {training.role}: up to {training.bytes(total) / GIB:.1f} GiB of each of "
                 f"{training.processes} GPU{'' if training.processes == 1 else 's'}, {how}"
             )
         return lines

@@ -222,7 +222,7 @@ def test_the_plan_counts_every_rung(begin: Callable[..., Session]) -> None:
     assert PROMPTS * 200 < stage.makes < PROMPTS * 260
 
 
-@pytest.mark.parametrize("profile", [None, "tiny", "gpu"])
+@pytest.mark.parametrize("profile", [None, "tiny", "gpu-80gb"])
 def test_the_flow_file_is_fit_to_run(profile: str | None) -> None:
     """The default and every profile pass `synth check`."""
     assert load(FLOW, (), profile).flow.flow == "delta"
