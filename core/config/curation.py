@@ -59,10 +59,10 @@ class OverlapRule(Strict):
     words: int = Field(default=8, gt=1)
     """Words in a row that are compared together of longer ones (8 as in Tulu 3, arXiv 2411.15124). Of
     questions shorter than this only their repetition counts, not that a text holds them."""
-    coverage: float = Field(default=0.7, gt=0, le=1)
-    """Share of a long question's own n-grams that must be in the text."""
+    coverage: float = Field(default=0.5, gt=0, le=1)
+    """Share of a long question's words that such runs in the text must cover (0.5 as in Tulu 3)."""
     common: int = Field(default=3, gt=1)
-    """N-grams in so many held-out questions belong to a template and count for none of them."""
+    """Runs in so many held-out questions belong to a template and count for none of them."""
 
 
 class LengthRule(Strict):

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from synth.config.curation import Private
-from synth.curation.step import Check, Fault
+from synth.curation.step import Check, Fault, sides
 from synth.records import Message, Sample, content_id
 
 __all__ = ["Found", "by_private", "find"]
@@ -26,30 +26,50 @@ MASKS: dict[Kind, str] = {
     "phone": "[PHONE]",
     "ip": "[IP]",
 }
-KEY = re.compile(
-    r"\b(?:"
-    r"(?:AKIA|ASIA)[0-9A-Z]{16}"  # AWS
-    r"|gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{50,}|glpat-[\w-]{20,}"  # GitHub, GitLab
-    r"|sk-(?:ant-|proj-)?[A-Za-z0-9_-]{32,}|hf_[A-Za-z0-9]{30,}|AIza[\w-]{35}"  # OpenAI and the like, Google
-    r"|xox[abprs]-[A-Za-z0-9-]{20,}|[rs]k_live_[A-Za-z0-9]{20,}|SG\.[\w-]{20,}\.[\w-]{30,}"  # Slack, Stripe
-    r"|npm_[A-Za-z0-9]{36}|pypi-[\w-]{60,}"
-    r"|eyJ[\w-]{15,}\.eyJ[\w-]{15,}\.[\w-]{20,})"  # JSON web tokens
-    r"|-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----(?:.*?-----END (?:[A-Z]+ )*PRIVATE KEY-----)?",
-    re.S,
+_KEY = (
+    ("AKIA", r"AKIA[0-9A-Z]{16}"),  # AWS
+    ("ASIA", r"ASIA[0-9A-Z]{16}"),
+    ("gh", r"gh[pousr]_[A-Za-z0-9]{36,}"),
+    ("github_pat_", r"github_pat_[A-Za-z0-9_]{50,}"),
+    ("glpat-", r"glpat-[\w-]{20,}"),  # GitLab
+    ("sk-", r"sk-(?:[0-9a-f]{32,}|(?=[\w-]*\d)(?=[\w-]*[A-Z])[\w-]{32,})"),  # OpenAI and the like
+    ("hf_", r"hf_[A-Za-z0-9]{30,}"),
+    ("AIza", r"AIza[\w-]{35}"),  # Google
+    ("xox", r"xox[abprs]-[A-Za-z0-9-]{20,}"),  # Slack
+    ("hooks.slack.com/", r"hooks\.slack\.com/services/T\w{6,}/B\w{6,}/\w{20,}"),
+    ("k_live_", r"[rs]k_live_[A-Za-z0-9]{20,}"),  # Stripe
+    ("SG.", r"SG\.[\w-]{20,}\.[\w-]{30,}"),  # SendGrid
+    ("npm_", r"npm_[A-Za-z0-9]{36}"),
+    ("pypi-", r"pypi-[\w-]{60,}"),
+    ("AccountKey=", r"AccountKey=[A-Za-z0-9+/]{60,}={0,2}"),  # Azure
+    ("eyJ", r"eyJ[\w-]{15,}\.eyJ[\w-]{15,}\.[\w-]{20,}"),  # JSON web tokens
+    ("PRIVATE KEY", r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----(?s:.*?-----END (?:[A-Z]+ )*PRIVATE KEY-----)?"),
+    ("ecret", r"\w*(?i:secret_?(?:access_?)?key)[\"']?\s*[=:]\s*[\"']?[A-Za-z0-9/+]{40}(?![\w/+])"),  # AWS
+    ("://", r"[a-z][a-z+]{2,12}://[\w.-]+:[^\s:/@]{6,}@(?!localhost|127\.)[\w-]+(?:\.[\w-]+)+"),  # a password
 )
+"""What has to be in a text, literally, for the shape of a key that follows."""
+KEYS = tuple((mark, re.compile(rf"(?<!\w)(?:{shape})")) for mark, shape in _KEY)
+PLACEHOLDER = re.compile(r"example|your[-_ ]|:(?:password|passwd|secret|pass)@|xxxx|<|\$\{|\.{3}", re.I)
 CARD = re.compile(
     r"(?<![\d.-])(?:\d{4}([ -])\d{4}\1\d{4}\1\d{4}|3[47]\d\d([ -])\d{6}\2\d{5}|\d{15,16})(?![\d.-]*\d)"
 )
 ISSUERS = re.compile(r"4\d{15}|5[1-5]\d{14}|2[2-7]\d{14}|3[47]\d{13}|6(?:011|5\d\d)\d{12}")
 CARD_WORDS = re.compile(r"\b(?:cards?|visa|mastercard|amex|american express|credit|debit)\b", re.I)
 """What must stand in a text for a number without groups to be a card: one in ten passes the check digit."""
-TEST_CARDS = ("4111111111111111", "4242424242424242", "5555555555554444", "378282246310005")
+TEST_CARDS = (
+    *("4111111111111111", "4242424242424242", "4012888888881881", "5555555555554444", "5105105105105100"),
+    *("2223003122003222", "378282246310005", "371449635398431", "6011111111111117", "6011000990139424"),
+)
 IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")
 EMAIL = re.compile(r"\b[A-Za-z0-9][\w.+-]{0,63}@(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,24}\b")
-NOBODYS = re.compile(r"(?:^|[.@])(?:example\.(?:com|org|net)|[\w-]+\.(?:example|test|invalid|local))$", re.I)
-PHONE = re.compile(
-    r"(?<![\w.+])(?:\+\d{1,3}(?:[ .-]?\(?\d{1,4}\)?){2,5}|(?:\(\d{3}\) ?|\d{3}[.-])\d{3}[.-]\d{4})(?![\w-])"
+NOBODYS = re.compile(
+    r"(?:^|[.@])(?:example\.(?:com|org|net)|[\w-]+\.(?:example|test|invalid|local))$|^git@|^no-?reply@", re.I
 )
+PHONE = re.compile(
+    r"(?<![\w.+])(?:\+[1-9]\d{0,2}(?:[ .-]?\(?\d{1,4}\)?){2,5}"
+    r"|(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[.-])[2-9]\d{2}[.-]\d{4})(?![\w-])"
+)
+"""With a country's code, or as in North America, where neither part begins with 0 or 1."""
 FICTIONAL = re.compile(r"555\D?01\d\d$")
 IP = re.compile(
     r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|(?:[0-9a-fA-F]{1,4}:){3,7}:?[0-9a-fA-F:]{1,29})(?![\w.:]*\w)"
@@ -68,7 +88,7 @@ def find(text: str, kinds: Iterable[Kind] = tuple(MASKS)) -> list[Found]:
     """What is private in a text; what stands inside a find of an earlier kind is not found again."""
     found: list[Found] = []
     for kind in kinds:
-        for match in PATTERNS[kind].finditer(text):
+        for match in _matches(kind, text):
             start, end = match.span()
             free = all(end <= one.start or start >= one.end for one in found)
             if free and SURE[kind](match[0], text):
@@ -82,39 +102,53 @@ def by_private(rule: Private) -> Check:
     kinds = [kind for kind, action in actions.items() if action != "off"]
 
     def check(sample: Sample) -> Sample | Fault:
-        seen: set[Kind] = set()
-        masked = _masked(sample, kinds, seen)
+        seen = {one.kind for text in _texts(sample) for one in find(text, kinds)}
+        if not seen:
+            return sample
+        masked = _masked(sample, kinds)
         dropped = [kind for kind in kinds if kind in seen and actions[kind] == "drop"]
         if dropped:
             return Fault(f"private-{dropped[0].replace('_', '-')}", "its text is masked here", masked)
-        return masked if seen else sample
+        return masked
 
     return check
 
 
-def _masked(sample: Sample, kinds: Iterable[Kind], seen: set[Kind]) -> Sample:
-    """The sample without what is private, made from the sample it was; `seen` takes the kinds."""
+def _texts(sample: Sample) -> Iterator[str]:
+    for messages in (sample.prompt, *sides(sample).values()):
+        yield from (message["content"] for message in messages)
+    yield from (value for value in sample.meta.values() if isinstance(value, str))
+
+
+def _matches(kind: Kind, text: str) -> Iterator[re.Match[str]]:
+    """What has the shape. Most texts have not even a mark of it, and looking for that is quick."""
+    if kind == "api_key":
+        for mark, pattern in KEYS:
+            if mark in text:
+                yield from pattern.finditer(text)
+    elif kind != "email" or "@" in text:
+        yield from PATTERNS[kind].finditer(text)
+
+
+def _masked(sample: Sample, kinds: Sequence[Kind]) -> Sample:
+    """The sample without what is private, made from the sample it was."""
 
     def cleaned(messages: list[Message] | None) -> list[Message] | None:
-        return messages and [
-            {**message, "content": _mask(message["content"], kinds, seen)} for message in messages
-        ]
+        return messages and [{**message, "content": _mask(message["content"], kinds)} for message in messages]
 
     names = ("prompt", "completion", "chosen", "rejected")
     texts = {name: cleaned(getattr(sample, name)) for name in names}
     meta = {
-        key: _mask(value, kinds, seen) if isinstance(value, str) else value
-        for key, value in sample.meta.items()
+        key: _mask(value, kinds) if isinstance(value, str) else value for key, value in sample.meta.items()
     }
     lineage = sample.lineage.model_copy(update={"parents": (*sample.lineage.parents, sample.id)})
     identity = content_id([messages for messages in texts.values() if messages is not None])
     return sample.model_copy(update={**texts, "id": identity, "meta": meta, "lineage": lineage})
 
 
-def _mask(text: str, kinds: Iterable[Kind], seen: set[Kind]) -> str:
+def _mask(text: str, kinds: Sequence[Kind]) -> str:
     parts, at = [], 0
     for one in find(text, kinds):
-        seen.add(one.kind)
         parts += [text[at : one.start], MASKS[one.kind]]
         at = one.end
     return "".join([*parts, text[at:]])
@@ -122,7 +156,7 @@ def _mask(text: str, kinds: Iterable[Kind], seen: set[Kind]) -> str:
 
 def _key(text: str, around: str) -> bool:
     """Placeholders repeat a character or say what they are."""
-    return "EXAMPLE" not in text.upper() and len(set(text)) > 12
+    return PLACEHOLDER.search(text) is None and len(set(text)) > 12
 
 
 def _card(text: str, around: str) -> bool:
@@ -160,7 +194,6 @@ def _ip(text: str, around: str) -> bool:
 
 
 PATTERNS: dict[Kind, re.Pattern[str]] = {
-    "api_key": KEY,
     "card": CARD,
     "iban": IBAN,
     "email": EMAIL,

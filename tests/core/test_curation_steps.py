@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,15 @@ LONG = (
         (LONG, True),
         (f"Think first. {LONG.upper()} Answer briefly.", True),
         (LONG.replace("market", "fair"), True),
-        (LONG.replace("sheep", "cows").replace("goats", "hens"), False),
+        (re.sub(r"[^\w\s]", "", LONG), True),
+        (LONG.replace("sheep", "cows").replace("goats", "hens"), True),
+        (f"How many animals does the daughter have in the end? {LONG.rpartition('. ')[0]}.", True),
+        (
+            LONG.partition(", then")[0]
+            + ". He sells all but five of them to a neighbour. How many did he sell?",
+            False,
+        ),
+        (re.sub(r"\b(buys|then|third|already|many|the end)\b", "so", LONG), False),
         ("A farmer has seventeen sheep and buys nine more. How many does he have?", False),
         ("Please tell me: what is the capital of the old kingdom of Bavaria?", True),
         ("What is the capital of the old kingdom of Saxony?", False),
@@ -215,6 +224,8 @@ PARTS = {
     "aws": "AKIA" + "Q3EGZ7WJ5R2TNXKP",
     "card": "4539" + " 1488 0343 6467",
     "iban": "GB29" + " NWBK 6016 1331 9268 19",
+    "aws secret": "aws_secret_access_key = wJalrXUtnFEMI/" + "K7MDENG/bPxRfiCYq8vLk2Zs9T",
+    "slack": "https://hooks.slack.com/services/" + "T01ABCDEF/B01ABCDEF/aB3dE5fG7hJ9kL1mN3pQ5rS7",
     "pem": "-----BEGIN RSA PRIVATE" + " KEY-----\nabc\n-----END RSA PRIVATE" + " KEY-----",
 }
 """In pieces, so that scanners of this repository find nothing."""
@@ -226,6 +237,14 @@ PARTS = {
         (f"token {PARTS['github']} here", ["api_key"]),
         (PARTS["aws"], ["api_key"]),
         (f"key:\n{PARTS['pem']}", ["api_key"]),
+        (PARTS["aws secret"], ["api_key"]),
+        (PARTS["slack"], ["api_key"]),
+        (f"db = connect('postgres://app:{'Tr0ub4' + 'dor3'}@db.internal.corp:5432/app')", ["api_key"]),
+        ("postgres://user:password@localhost:5432/db", []),
+        ("sk-" + "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0dF3gH6", ["api_key"]),
+        ("a class sk-toggleable__content-arrow-and-other-long-names of scikit-learn", []),
+        ("uuid 550e8400-e29b-41d4-a716-446655440000, sha 9fceb02d0ae598e95dc970b74767f19372d61af8", []),
+        ("git clone git@github.com:me/mine.git", []),
         ("AKIA" + "IOSFODNN7EXAMPLE", []),
         ("ghp_" + "x" * 36, []),
         (f"pay with {PARTS['card']}", ["card"]),
@@ -240,7 +259,7 @@ PARTS = {
         ("@property\ndef f(self): ...", []),
         ("call +44 20 7946 0958 now", ["phone"]),
         ("call (212) 736-5000 now", ["phone"]),
-        ("call 212-555-0123 now", []),
+        ("call 212-555-0123, 123-456-7890 or (555) 123-4567 now", []),
         ("1234567890 apples, 2024-05-17, 3.141592653589", []),
         ("host 8.8.8.8 and 192.168.0.1 and 203.0.113.7", ["ip"]),
         ("version 1.2.3 of 999.1.1.1", []),
