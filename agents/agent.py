@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from synth.agents.parse import Unparsed, parse_json
 from synth.agents.prompt import Prompt, load_prompt
+from synth.agents.schema import schema_of
 from synth.chat import CallFailed, Chat, Dropped, Reply, Request
 from synth.engine.context import Context
 from synth.errors import PromptError
@@ -49,7 +50,7 @@ class Agent(Generic[T]):
 
     @cached_property
     def _schema(self) -> dict[str, Any]:
-        return self.output.model_json_schema()
+        return schema_of(self.output)
 
     async def __call__(self, context: Context, *, sample: int = 0, **variables: object) -> T:
         """One typed answer. `sample` numbers independent answers to the same question.

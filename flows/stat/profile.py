@@ -23,7 +23,7 @@ def profile_graph(params: Params, settings: Evaluate) -> Graph:
 
     A seed is a `Question`. `output` holds the fields of `Judged` and `difficult`, and for a
     difficult question `skills`, the missing ones, all from the context's `catalogue`; none
-    where the teacher's verdict counts and says that the answer is right.
+    where the teacher says that the answer is right, and its verdict counts or it names none.
     """
     nodes = Detecting(params, settings)
     labelling = Labelling(params)
@@ -39,7 +39,7 @@ def profile_graph(params: Params, settings: Evaluate) -> Graph:
             "overlap": found.overlap,
             "strangers": found.strangers,
         }
-        if found.called_right and params.drops_called_right:
+        if found.called_right and (params.drops_called_right or not found.skills):
             dropped = Dropped("called-right", "label", found.reason, raw=state["response"])
             context = runtime.context
             rejection = dropped.rejection(context.seed_id, context.round, context.stage)

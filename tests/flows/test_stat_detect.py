@@ -145,6 +145,15 @@ async def test_long_answers_are_difficult(begin: Sessions) -> None:
     assert {sample.skills for sample in await generate(session)} == {("products",)}
 
 
+async def test_a_right_answer_that_wants_no_skill_is_told_as_such(begin: Sessions) -> None:
+    """In the faithful arm the verdict drops nothing; but there is nothing to train either, and the
+    rejection says whose doing that is."""
+    session = begin(arm="faithful", detect="length", words=1, samples=1, **PLAIN)
+    samples = list(await generate(session))
+    assert {sample.skills for sample in samples} == {("products",)}
+    assert [rejection.reason for rejection in session.rejections()] == ["called-right"] * 4
+
+
 async def test_what_the_teacher_calls_right_is_left_out_where_no_answer_is_known(begin: Sessions) -> None:
     """The paper's detector raises false alarms; its teacher says so and is not heard. The fixed arm
     hears it, unless a verifier knows better."""
