@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from dataclasses import replace
 from typing import Any
 
 from langgraph.graph import END, START, StateGraph
@@ -30,7 +31,8 @@ def instruct_graph(params: Params, skills: dict[str, Skill]) -> Any:
     async def write(state: Making, runtime: Runtime[Context]) -> Making:
         data, context = state["seed"].data, runtime.context
         skill = skills[data["skill"]]
-        work = [_of_type(agents, context, skill, skill.type(name), state["text"]) for name in data["types"]]
+        text, passage = state["text"], data["passage"]["text"]
+        work = [_of_type(agents, context, skill, skill.type(name), text, passage) for name in data["types"]]
         return _joined(await asyncio.gather(*work))
 
     async def check(state: Making, runtime: Runtime[Context]) -> Making:
@@ -50,7 +52,9 @@ def instruct_graph(params: Params, skills: dict[str, Skill]) -> Any:
     return builder.compile(name="agentinstruct-instruct")
 
 
-async def _of_type(agents: Agents, context: Context, skill: Skill, kind: TaskType, text: str) -> Written:
+async def _of_type(
+    agents: Agents, context: Context, skill: Skill, kind: TaskType, text: str, passage: str
+) -> Written:
     """The tasks of one agent. What cannot be had is a rejection: the other agents go on."""
     form = FORMS[kind.form]
     try:
@@ -61,18 +65,19 @@ async def _of_type(agents: Agents, context: Context, skill: Skill, kind: TaskTyp
             raise Dropped("no-task", "write", "the agent found nothing to ask about this text")
     except Dropped as drop:
         return [], [rejected(context, skill, kind.name, drop)]
-    drafts = [arranged(context, kind, draft, text) for draft in said.tasks[: context.params.tasks]]
-    items = [Item(kind, draft, text) for draft in drafts]
+    drafts = [arranged(context, kind, draft, text, passage) for draft in said.tasks[: context.params.tasks]]
+    items = [Item(kind, draft, text, passage=passage) for draft in drafts]
     return list({item.id: item for item in items}.values()), []
 
 
-def arranged(context: Context, kind: TaskType, draft: Any, text: str) -> Any:
+def arranged(context: Context, kind: TaskType, draft: Any, text: str, passage: str) -> Any:
     """The draft as it will be shown. Documents of a retrieval task are put in place here: similar
-    ones around the right one, or without it where the right answer is to abstain."""
+    ones around the right one, or without it where the right answer is to abstain. The passage that
+    the right one was made of would answer as well: it is never among them."""
     draft = FORMS[kind.form].arrange(draft)
     if kind.form != "cited":
         return draft
-    others = context.extras["shelf"].similar(text, text, context.params.documents)
+    others = context.extras["shelf"].similar(text, (text, passage), context.params.documents)
     abstains = kind.expect == "abstain"
     documents = others if abstains else [text, *others[: context.params.documents - 1]]
     random.Random(draft.instruction).shuffle(documents)
@@ -116,14 +121,8 @@ async def mended(agents: Agents, context: Context, skill: Skill, item: Item) -> 
             goal="mend",
             hint=item.form.task_hint,
         )
-        better = Item(
-            item.type,
-            arranged(context, item.type, said.task, item.text),
-            item.text,
-            item.parent,
-            item.goal,
-            item.expect,
-        )
+        draft = arranged(context, item.type, said.task, item.text, item.passage)
+        better = replace(item, draft=draft)
         fault = fault_of(better)
         if fault:
             raise Dropped("faulty-task", "check", fault, raw=better.draft.model_dump_json(), attempts=2)

@@ -17,7 +17,8 @@ __all__ = ["Answered", "Item", "Making", "Turn", "rejected"]
 @dataclass(frozen=True)
 class Item:
     """A task. `goal` is the refinement that made it from `parent`; `expect` what must hold of its
-    answer (`abstain`: the text does not say; `differ`: another one than the parent's)."""
+    answer (`abstain`: the text does not say; `differ`: another one than the parent's); `passage`
+    what its text was made of."""
 
     type: TaskType
     draft: Draft
@@ -25,6 +26,7 @@ class Item:
     parent: Item | None = None
     goal: str = ""
     expect: str = ""
+    passage: str = ""
 
     @property
     def form(self) -> Form:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from typing import Any, Literal
 
 from langgraph.graph import END, START, StateGraph
@@ -50,9 +51,11 @@ def refine_graph(params: Params, skills: dict[str, Skill]) -> Any:
 
 async def _refined(agents: Agents, context: Context, skill: Skill, item: Item) -> Written:
     """The tasks made from one task, each a child of it."""
+    # In an order of chance: a model likes best what it reads first.
+    goals = random.Random(item.id).sample(skill.refinements, len(skill.refinements))
     try:
         said = await agents.suggest(
-            context, skill=skill, item=item, goals=skill.refinements, count=context.params.suggestions
+            context, skill=skill, item=item, goals=goals, count=context.params.suggestions
         )
     except Dropped as drop:
         return [], [rejected(context, skill, item.type.name, drop, item)]
@@ -76,9 +79,8 @@ async def _edited(agents: Agents, context: Context, skill: Skill, item: Item, ta
             hint=item.form.task_hint,
         )
         text = item.text if item.type.form == "tools" else said.text.strip() or item.text
-        child = Item(
-            item.type, arranged(context, item.type, said.task, text), text, item, goal.name, goal.expect
-        )
+        draft = arranged(context, item.type, said.task, text, item.passage)
+        child = Item(item.type, draft, text, item, goal.name, goal.expect, item.passage)
         if (child.text, child.draft) == (item.text, item.draft):
             raise Dropped("unchanged", "edit", "the editor changed nothing")
     except Dropped as drop:

@@ -114,11 +114,11 @@ async def _try(agents: Agents, context: Context, skill: Skill, item: Item, numbe
             context,
             sample=number,
             skill=skill,
+            form=item.form,
             text="" if item.type.form == "cited" else item.text,
             task=item.form.show(item.draft),
             history=[],
             fault=fault,
-            hint=item.form.answer_hint,
         )
         fault = await wrong(item, answer, context.params.sandbox)
         if not fault:
@@ -130,5 +130,5 @@ def said(answer: Answer, item: Item) -> str:
     """What the student learns to say."""
     if not answer.answerable:
         return answer.reason.strip() or ABSTAINS
-    told = item.form.tell(answer, item.draft)
-    return f"{answer.reason.strip()}\n\n{told}" if answer.reason.strip() else told
+    told, reason = item.form.tell(answer, item.draft), answer.reason.strip()
+    return f"{reason}\n\n{told}" if reason and item.form.reasons else told

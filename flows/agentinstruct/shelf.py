@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from synth.data.documents import Passage
 
@@ -37,16 +37,16 @@ class Shelf:
 
     def nearest(self, text: str, skip: str, rank: int = 0) -> str:
         """The text with most rare words in common, `rank` places down; nothing on an empty shelf."""
-        found = self.similar(text, skip, rank + 1)
+        found = self.similar(text, (skip,), rank + 1)
         return found[rank] if len(found) > rank else ""
 
-    def similar(self, text: str, skip: str, count: int) -> list[str]:
-        """The `count` texts nearest to `text`, without `skip` itself."""
+    def similar(self, text: str, skip: Collection[str], count: int) -> list[str]:
+        """The `count` texts nearest to `text`, without those of `skip`."""
         wanted = frozenset(_words(text))
         scores = [
             (sum(1 / self._seen[word] for word in wanted & words), -place)
             for place, words in enumerate(self._words)
-            if self._texts[place] != skip
+            if self._texts[place] not in skip
         ]
         best = sorted(scores, reverse=True)[:count]
         return [self._texts[-place] for _, place in best]

@@ -39,22 +39,26 @@ async def converse(
         else:
             first = f"{item.text}\n\n{said}" if skill.context else said
             history = question_messages(first, settings)
-        answer: Any = await agents.respond(item.type.form)(
-            context,
-            skill=skill,
-            text=item.text,
-            task=said,
-            history=history[:-1],
-            fault="",
-            hint=item.form.answer_hint,
-        )
-        if not answer.answer.strip():
-            raise Dropped(
-                "failed-check", "answer", f"turn {len(turns) + 1} has no answer", raw=answer.model_dump_json()
-            )
+        answer = await _reply(agents, context, skill, item, said, history[:-1])
         turns.append(Turn(list(history), answer.answer.strip()))
         history.append({"role": "assistant", "content": answer.answer.strip()})
     return Answered(item, answer, turns)
+
+
+async def _reply(
+    agents: Agents, context: Context, skill: Skill, item: Item, said: str, history: list[Message]
+) -> Any:
+    """What the assistant says to the last turn; asked for once more if something is wrong with it."""
+    fault = ""
+    for _ in range(2):
+        answer: Any = await agents.respond(item.type.form)(
+            context, skill=skill, form=item.form, text=item.text, task=said, history=history, fault=fault
+        )
+        fault = item.form.wrong(answer, item.draft, item.text)
+        if not fault:
+            return answer
+    turn = f"turn {len(history) // 2 + 1}: {fault}"
+    raise Dropped("failed-check", "answer", turn, raw=answer.model_dump_json(), attempts=2)
 
 
 async def use_tools(
@@ -91,11 +95,11 @@ async def _step(
         step: Any = await agents.respond("tools")(
             context,
             skill=skill,
+            form=item.form,
             text="",
             task=item.draft.instruction,
             history=history,
             fault=fault,
-            hint=item.form.answer_hint,
         )
         done = [call(offered, one.name, one.arguments) for one in step.calls]
         fault = next((problem for _, problem in done if problem), "")

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from synth.flows.agentinstruct import generate
-from synth.flows.agentinstruct.coverage import evenness
+from synth.flows.agentinstruct.coverage import coverage, evenness
+from synth.flows.agentinstruct.skill import load_skills
 from tests.flows.agentinstruct_session import CODE, READ, TEXT, Messages, agents, playing, read_only
+from tests.flows.agentinstruct_teacher import STORY, language_model
 
 
 async def test_reading_comprehension_from_document_to_sample(tmp_path: Path) -> None:
@@ -265,3 +267,43 @@ async def test_every_skill_runs_to_its_end_on_whatever_comes_back(tmp_path: Path
     assert len({s.family for s in samples} | {r.data["skill"] for r in rejections}) == 17
     assert not [r for r in rejections if r.reason == "crashed"]
     assert all(r.detail and r.data["skill"] for r in rejections)
+
+
+async def test_a_language_model_makes_every_type_of_every_skill(tmp_path: Path) -> None:
+    """All 175 types and every goal, by the prompts alone: each type is kept, whatever was refined has
+    its parent, and the right answer of what is unanswerable is to say so."""
+    tails = {
+        "rivers.md": TEXT.split("\n\n")[1],
+        "boats.md": "A boat has a keel, a mast and a crew of four or five.",
+    }
+    files = {"double.py": CODE, **{name: f"{STORY}{tail}" for name, tail in tails.items()}}
+    ways = {"analytical_reasoning": ["rules", "case_study"], "data_to_text": ["table"]}
+    ways |= {"text_extraction": ["identity"], "coding": ["identity"]}
+    few = {"tasks": 1, "samples": 2, "abstentions": 2, "types_per_seed": 50}
+    async with playing(tmp_path, language_model, files=files, transformations=ways, **few) as session:
+        samples = list(await generate(session))
+        skills = load_skills((), tmp_path)
+        told = coverage(session.results("make"), skills)
+    kept = {
+        f"{name}/{kind}": n["kept"]
+        for name, one in told["skills"].items()
+        for kind, n in one["types"].items()
+    }
+    assert len(kept) == 175
+    assert [kind for kind, count in kept.items() if not count] == []
+    assert set(told["reasons"]) <= {"failed-check", "same-answer", "unverified"}, "code has no ports to name"
+    assert {s.meta["refinement"] for s in samples} == {
+        "",
+        *(goal.name for skill in skills.values() for goal in skill.refinements),
+    }
+    assert all(s.meta["parent"] in ("", *s.lineage.parents) for s in samples)
+    for sample in samples:
+        abstains = {sample.meta["refinement"], sample.meta["type"]} & {
+            "unanswerable",
+            "not_in_the_text",
+            "not_there",
+        }
+        assert ((sample.completion or [])[-1]["content"] == "The text does not say.") == bool(abstains)
+        if sample.family == "retrieval_augmented_generation" and sample.meta["transformation"] != "identity":
+            name = Path(sample.meta["source"].partition(".md")[0]).name + ".md"
+            assert tails[name].split(".")[0] not in sample.meta["task"], "what it was made of answers as well"

@@ -11,6 +11,7 @@ from synth.flows.agentinstruct.check import agreed, wrong
 from synth.flows.agentinstruct.forms import FORMS
 from synth.flows.agentinstruct.item import Item
 from synth.flows.agentinstruct.params import Params
+from synth.flows.agentinstruct.respond import said
 from synth.flows.agentinstruct.skill import TaskType
 
 TEXT = "On 3 May the ferry to Bergen left at 9.30 with 212 passengers. It rained."
@@ -64,7 +65,13 @@ def test_a_sound_task_has_no_fault(form: str) -> None:
         ("code", {"tests": ["assert (1"]}, "not Python"),
         ("output", {"program": "x ="}, "not Python"),
         ("dialogue", {"turns": ["Hello?"]}, "1 turns"),
-        ("open", {"instruction": "  "}, "empty"),
+        ("dialogue", {"turns": ["Hello?", "hello? "]}, "says the same thing twice"),
+        *((form, {"instruction": "  "}, "empty") for form in sorted(set(FORMS) - {"tools"})),
+        ("label", {"labels": ["news", " "]}, "an empty entry under 'labels'"),
+        ("matching", {"left": ["", "day"]}, "an empty entry under 'left'"),
+        ("few_shot", {"examples": ["a is A", "b is B"]}, "no line that begins with Output:"),
+        ("few_shot", {"query": "Input: c\nOutput: C"}, "has its output"),
+        ("cited", {"documents": [TEXT]}, "no other documents"),
     ],
 )
 def test_a_faulty_task_is_named(form: str, changed: dict[str, Any], fault: str) -> None:
@@ -97,6 +104,21 @@ def test_a_faulty_task_is_named(form: str, changed: dict[str, Any], fault: str) 
         ("fields", {"answer": '{"port": "Oslo", "passengers": null}'}, "does not stand"),
         ("fields", {"answer": '{"port": "Bergen"}'}, "the fields are not"),
         ("fields", {"answer": "port: Bergen"}, "not JSON"),
+        ("fields", {"answer": '```json\n{"port": "Bergen", "passengers": 212.0}\n```'}, ""),
+        ("fields", {"answer": '{"port": "Bergen", "passengers": 999}'}, "999 does not stand"),
+        ("fields", {"answer": '{"port": {"name": ["Oslo"]}, "passengers": 212}'}, "'Oslo' does not stand"),
+        ("fields", {"answer": '{"port": NaN, "passengers": 212}'}, "not JSON"),
+        ("fields", {"answer": '{"port": "", "passengers": null}'}, "every field is null"),
+        ("spans", {"answer": ["3 May", "3 may"]}, "named twice"),
+        ("choice", {"answer": "A and B"}, "is not the letter"),
+        ("choice", {"answer": "Bergen"}, ""),
+        ("ordering", {"answer": ["C, A, B"]}, ""),
+        ("label", {"answer": '"News."'}, ""),
+        ("short", {"answer": "Not stated in the text."}, "answerable is false then"),
+        ("cited", {"answer": " ", "documents": [1]}, "empty"),
+        ("cited", {"answer": "At 9.30 [2].", "documents": [1]}, "it marks [2] and names [1]"),
+        ("action", {"action": "type", "element": 1, "value": "Ann"}, "nothing can be typed"),
+        ("rewrite", {"answer": "Do it."}, "unchanged"),
         ("described", {"answer": "Bergen has 12 boats, Oslo 7."}, ""),
         ("described", {"answer": "Together 19 boats."}, "19 does not stand"),
         ("cited", {"answer": "At 9.30.", "documents": [1]}, ""),
@@ -116,6 +138,9 @@ def test_a_faulty_task_is_named(form: str, changed: dict[str, Any], fault: str) 
         ("rewrite", {"answer": TEXT}, "unchanged"),
         ("short", {"answer": "word " * 50}, "longer than a few words"),
         ("code", {"code": "def f(x):\n    return x * x"}, ""),
+        ("code", {"code": "```python\ndef f(x):\n    return x * x\n```"}, ""),
+        ("code", {"code": "def f(x):\n    raise SystemExit"}, "ends before its tests do"),
+        ("code", {"code": "import os\ndef f(x):\n    os._exit(0)"}, "ends before its tests do"),
         ("code", {"code": "def f(x):\n    return x + 1"}, "its tests fail: AssertionError"),
         ("code", {"code": "import os\nos.kill(os.getppid(), 9)"}, "its tests fail: PermissionError"),
         ("output", {"answer": "4"}, ""),
@@ -217,3 +242,27 @@ def test_estimates_must_lie_within_a_factor_of_ten() -> None:
     far = FORMS["number"].answer.model_validate({"value": 1001})
     with pytest.raises(Dropped, match="disagreed"):
         agreed(asked, [(one, "") for one in (*made, far)], Params())
+
+
+@pytest.mark.parametrize(
+    ("form", "one", "two", "same"),
+    [
+        ("short", "The ferry.", "ferry", True),
+        ("short", "the ferry", "the boat", False),
+        ("few_shot", "HELLO", "hello", False),
+        ("few_shot", "Output: HELLO", "HELLO", True),
+    ],
+)
+def test_answers_are_the_same_by_what_their_form_is_about(form: str, one: str, two: str, same: bool) -> None:
+    """Articles and marks are nothing in a short answer, and may be all in a rule shown by examples."""
+    asked = item(form)
+    keys = {asked.form.key(asked.form.answer.model_validate({"answer": a}), asked.draft) for a in (one, two)}
+    assert (len(keys) == 1) is same
+
+
+def test_a_reason_is_shown_only_where_the_form_has_one() -> None:
+    """A model fills the field in whatever it is told: an essay does not begin with a remark on it."""
+    essay, choice = item("open"), item("choice")
+    told = {"reason": "Because.", "answer": "B"}
+    assert said(essay.form.answer.model_validate(told), essay) == "B"
+    assert said(choice.form.answer.model_validate(told), choice) == "Because.\n\nB"

@@ -190,3 +190,32 @@ async def test_a_conversation_is_answered_turn_by_turn(tmp_path: Path) -> None:
     assert [m["content"] for m in second.prompt] == ["Why spring?", "Answer 1.", "And in autumn?"]
     assert first.completion and second.completion
     assert (first.completion[0]["content"], second.completion[0]["content"]) == ("Answer 1.", "Answer 2.")
+
+
+async def test_a_turn_with_nothing_said_is_asked_for_once_more(tmp_path: Path) -> None:
+    """With the fault; a second time it costs the conversation."""
+    asked: list[str] = []
+
+    def say(messages: Messages, body: Mapping[str, Any]) -> str:
+        text = str(messages[-1]["content"])
+        if "<type " in text:
+            return json.dumps(
+                {"tasks": [{"instruction": "rivers", "turns": [f"Why {n}?", f"And {n}?"]} for n in "ab"]}
+            )
+        asked.append(text)
+        silent = ("<task>\nAnd a?" in text and "not accepted" not in text) or "<task>\nAnd b?" in text
+        return json.dumps({"answer": " " if silent else "So."})
+
+    only: dict[str, Any] = {
+        "skills": ["conversation"],
+        "types": {"conversation": ["learning"]},
+        "transformations": {"conversation": ["identity"]},
+    }
+    async with playing(tmp_path, say, refinements=0, **only) as session:
+        kept = list(await generate(session))
+        lost = [drop for result in session.results("make") for drop in result.rejections]
+    assert [sample.prompt[0]["content"] for sample in kept] == ["Why a?", "Why a?"]
+    assert [(drop.reason, drop.detail, drop.attempts) for drop in lost] == [
+        ("failed-check", "turn 2: the answer is empty", 2)
+    ]
+    assert sum("not accepted: the answer is empty" in text for text in asked) == 2

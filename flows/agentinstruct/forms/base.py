@@ -12,7 +12,18 @@ from pydantic import BaseModel
 
 from synth.data.overlap import normalise
 
-__all__ = ["Answer", "Draft", "Form", "broken", "found_in", "lettered", "rows_of", "shuffled", "words"]
+__all__ = [
+    "Answer",
+    "Draft",
+    "Form",
+    "broken",
+    "found_in",
+    "lettered",
+    "rows_of",
+    "shuffled",
+    "unfenced",
+    "words",
+]
 
 LETTERS = "ABCDEFGHIJ"
 
@@ -41,6 +52,11 @@ class Form(ABC):
     agrees: ClassVar[bool] = False
     """Whether independent answers can be compared: then enough of them must agree."""
 
+    @property
+    def reasons(self) -> bool:
+        """Whether the learner is shown a reason before the answer."""
+        return '"reason"' in self.answer_hint
+
     def arrange(self, draft: Any) -> Any:
         """The draft as the student will see it: options in an order of chance, for one."""
         return draft
@@ -51,7 +67,10 @@ class Form(ABC):
 
     def fault(self, draft: Any, text: str) -> str:
         """What is wrong with the task, or nothing."""
-        return "" if draft.instruction.strip() else "the task is empty"
+        if not draft.instruction.strip():
+            return "the task is empty"
+        blank = next((name for name, part in draft if isinstance(part, list) and "" in map(_bare, part)), "")
+        return f"there is an empty entry under {blank!r}" if blank else ""
 
     @abstractmethod
     def tell(self, answer: Any, draft: Any) -> str:
@@ -69,6 +88,16 @@ class Form(ABC):
         """Whether a free response gives this answer; None where only a reader could say."""
         key = self.key(answer, draft)
         return words(key) in words(response) if key else None
+
+
+def _bare(part: object) -> object:
+    return part.strip() if isinstance(part, str) else part
+
+
+def unfenced(text: str) -> str:
+    """The text without a code fence around the whole of it."""
+    found = re.fullmatch(r"\s*```\w*\n(.*?)\n?```\s*", text, re.DOTALL)
+    return found[1] if found else text
 
 
 def words(text: str) -> str:

@@ -48,14 +48,16 @@ class Choice(Form):
 
     def fault(self, draft: OptionsDraft, text: str) -> str:
         count = len(draft.options)
-        if not 3 <= count <= 6 or not all(option.strip() for option in draft.options):
+        if not 3 <= count <= 6:
             return f"there are {count} options, not three to six"
         if len({normalise(option) for option in draft.options}) < count:
             return "two options are the same"
         return super().fault(draft, text)
 
     def tell(self, answer: LetterAnswer, draft: OptionsDraft) -> str:
-        letter = _letter(answer.answer)
+        options = [normalise(option) for option in draft.options]
+        said = normalise(answer.answer)
+        letter = LETTERS[options.index(said)] if said in options else _letter(answer.answer)
         return letter if letter in LETTERS[: len(draft.options)] else ""
 
     def wrong(self, answer: LetterAnswer, draft: OptionsDraft, text: str) -> str:
@@ -68,8 +70,14 @@ class Choice(Form):
 
 
 def _letter(text: str) -> str:
-    match = re.match(r"\W*([A-Ja-j])(?:\W|$)", text)
+    """The letter that a text is, or that it begins with as a list does: `B`, `(b)`, `B) Bergen`."""
+    match = re.match(r"\W*(?:option )?([a-j])(?:\W*$|\s*[).:\u2013-]\s*\S)", text, re.IGNORECASE)
     return match[1].upper() if match else ""
+
+
+def _letters(entries: list[str]) -> list[str]:
+    """Letters, those given together in one entry too."""
+    return [_letter(part) for entry in entries for part in entry.split(",")]
 
 
 class StatementsDraft(Draft):
@@ -149,7 +157,7 @@ class Ordering(Form):
         return super().fault(draft, text)
 
     def tell(self, answer: OrderAnswer, draft: ItemsDraft) -> str:
-        return ", ".join(filter(None, map(_letter, answer.answer)))
+        return ", ".join(filter(None, _letters(answer.answer)))
 
     def wrong(self, answer: OrderAnswer, draft: ItemsDraft, text: str) -> str:
         said = self.tell(answer, draft).split(", ")
@@ -200,10 +208,10 @@ class Matching(Form):
         return super().fault(draft, text)
 
     def tell(self, answer: PairsAnswer, draft: ColumnsDraft) -> str:
-        return ", ".join(f"{n}-{_letter(said)}" for n, said in enumerate(answer.answer, 1))
+        return ", ".join(f"{n}-{said}" for n, said in enumerate(_letters(answer.answer), 1))
 
     def wrong(self, answer: PairsAnswer, draft: ColumnsDraft, text: str) -> str:
-        whole = sorted(map(_letter, answer.answer)) == list(LETTERS[: len(draft.right)])
+        whole = sorted(_letters(answer.answer)) == list(LETTERS[: len(draft.right)])
         return "" if whole else f"{', '.join(answer.answer)} does not match each entry once"
 
 
@@ -223,6 +231,9 @@ class Label(Form):
     task_hint = '{"instruction": "what is to be classified, and how", "labels": ["two to eight labels"]}'
     answer_hint = '{"reason": "one sentence", "answerable": true, "answer": "one label, exactly as given"}'
 
+    def arrange(self, draft: LabelDraft) -> LabelDraft:
+        return draft.model_copy(update={"labels": shuffled(draft.labels)})
+
     def show(self, draft: LabelDraft) -> str:
         return f"{draft.instruction.strip()}\n\nLabels: {'; '.join(draft.labels)}"
 
@@ -232,7 +243,8 @@ class Label(Form):
         return super().fault(draft, text)
 
     def tell(self, answer: LetterAnswer, draft: LabelDraft) -> str:
-        return next((one for one in draft.labels if normalise(one) == normalise(answer.answer)), "")
+        said = normalise(answer.answer).strip(" .\"'`*")
+        return next((one for one in draft.labels if said in (normalise(one), normalise(one).strip("."))), "")
 
     def wrong(self, answer: LetterAnswer, draft: LabelDraft, text: str) -> str:
         return "" if self.tell(answer, draft) else f"{answer.answer!r} is none of the labels"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from synth.data.overlap import normalise
-from synth.flows.agentinstruct.forms.base import Answer, Draft, Form, found_in, rows_of
+from synth.flows.agentinstruct.forms.base import Answer, Draft, Form, found_in, rows_of, unfenced
 from synth.flows.agentinstruct.forms.text import Open, TextAnswer
 
 __all__ = ["Action", "Cited", "Described", "Fields", "Spans"]
@@ -35,7 +37,7 @@ class Spans(Form):
         missing = [span for span in answer.answer if not found_in(span, text)]
         if missing:
             return f"{missing[0]!r} does not stand in the text"
-        if len(set(answer.answer)) < len(answer.answer):
+        if len(set(map(normalise, answer.answer))) < len(answer.answer):
             return "a piece is named twice"
         return super().wrong(answer, draft, text)
 
@@ -79,20 +81,47 @@ class Fields(Form):
         return super().fault(draft, text)
 
     def tell(self, answer: FieldsAnswer, draft: FieldsDraft) -> str:
-        return answer.answer.strip()
+        return unfenced(answer.answer).strip()
 
     def wrong(self, answer: FieldsAnswer, draft: FieldsDraft, text: str) -> str:
         try:
-            said = json.loads(answer.answer)
+            said = json.loads(self.tell(answer, draft), parse_constant=_no_constant)
         except ValueError as error:
             return f"the answer is not JSON: {error}"
         if not isinstance(said, dict) or set(said) != set(draft.fields):
             return f"the fields are not {', '.join(draft.fields)}"
-        values = [v for value in said.values() for v in (value if isinstance(value, list) else [value])]
-        strange = [v for v in values if isinstance(v, str) and v and not found_in(v, text)]
+        values = list(_leaves(said))
+        strange = [value for value in values if not _stands(value, text)]
         if strange:
             return f"{strange[0]!r} does not stand in the text"
-        return "" if any(value is not None for value in values) else "every field is null"
+        return "" if any(value not in (None, "") for value in values) else "every field is null"
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    """All plain values of an object, however deep."""
+    if isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _leaves(part)
+    else:
+        yield value
+
+
+_SMALL = "zero one two three four five six seven eight nine ten eleven twelve"
+_WORDS = tuple(_SMALL.split())
+
+
+def _stands(value: Any, text: str) -> bool:
+    """Whether a value is of the text: a string word by word, a number in figures or, if small, in words."""
+    if isinstance(value, str):
+        return not value or found_in(value, text)
+    if isinstance(value, bool) or value is None:
+        return True
+    in_words = value in range(len(_WORDS)) and found_in(_WORDS[int(value)], text)
+    return in_words or any(float(number) == abs(value) for number in _numbers(text))
 
 
 class TableDraft(Draft):
@@ -106,13 +135,16 @@ class Described(Open):
 
     name = "described"
     draft = TableDraft
+    answer_hint = '{"answerable": true, "answer": "put into words, with no number that the table lacks"}'
     task_hint = '{"instruction": "...", "table": "a Markdown table: | a | b | lines, header and rule first"}'
 
     def show(self, draft: TableDraft) -> str:
         return f"{draft.instruction.strip()}\n\n{draft.table.strip()}"
 
     def fault(self, draft: TableDraft, text: str) -> str:
-        return "" if rows_of(draft.table) else "the table is not a Markdown table with rows of equal length"
+        if not rows_of(draft.table):
+            return "the table is not a Markdown table with rows of equal length"
+        return super().fault(draft, text)
 
     def wrong(self, answer: TextAnswer, draft: TableDraft, text: str) -> str:
         strange = _numbers(answer.answer) - _numbers(draft.table) - _numbers(draft.instruction)
@@ -144,7 +176,7 @@ class Cited(Open):
     name = "cited"
     draft = CitedDraft
     answer = CitedAnswer
-    task_hint = '{"instruction": "the question", "documents": []}'
+    task_hint = '{"instruction": "the question"}'
     answer_hint = '{"answerable": true, "answer": "...", "documents": [numbers of the documents it rests on]}'
 
     def show(self, draft: CitedDraft) -> str:
@@ -152,17 +184,30 @@ class Cited(Open):
         end = "Answer from the documents alone and name those the answer rests on, as in [1]."
         return f"{shown}\n\n{draft.instruction.strip()}\n{end}".strip()
 
+    def fault(self, draft: CitedDraft, text: str) -> str:
+        few = len(draft.documents) < 2
+        return "there are no other documents to put beside this one" if few else super().fault(draft, text)
+
     def tell(self, answer: CitedAnswer, draft: CitedDraft) -> str:
         marks = "".join(f"[{number}]" for number in sorted(set(answer.documents)))
-        return f"{answer.answer.strip()} {marks}".strip()
+        return answer.answer.strip() if _marked(answer) else f"{answer.answer.strip()} {marks}".strip()
 
     def wrong(self, answer: CitedAnswer, draft: CitedDraft, text: str) -> str:
         known = range(1, len(draft.documents) + 1)
+        if not answer.answer.strip():
+            return "the answer is empty"
+        if _marked(answer) - set(answer.documents):
+            return f"it marks {sorted(_marked(answer))} and names {sorted(set(answer.documents))}"
         if not answer.documents or any(number not in known for number in answer.documents):
             return f"it cites {answer.documents}, and there are documents 1 to {len(draft.documents)}"
         if text in draft.documents and draft.documents.index(text) + 1 not in answer.documents:
             return f"it does not cite document {draft.documents.index(text) + 1}, which the question is about"
         return super().wrong(answer, draft, text)
+
+
+def _marked(answer: CitedAnswer) -> set[int]:
+    """The documents that are marked in the answer itself."""
+    return {int(number) for number in re.findall(r"\[(\d+)\]", answer.answer)}
 
 
 class PageDraft(Draft):
@@ -177,6 +222,11 @@ class ActionAnswer(Answer):
     action: str = ""
     element: int = 0
     value: str = ""
+
+    @field_validator("action")
+    @classmethod
+    def _small(cls, action: str) -> str:
+        return action.strip().lower()
 
 
 class Action(Form):
@@ -216,6 +266,8 @@ class Action(Form):
         line = next((x for x in draft.page.splitlines() if x.strip().startswith(f"[{answer.element}]")), "")
         if answer.action != "stop" and not line:
             return f"the page has no element [{answer.element}]"
-        if answer.action == "select" and (not answer.value or answer.value not in line):
+        if answer.action == "select" and not found_in(answer.value, line):
             return f"element [{answer.element}] does not offer {answer.value!r}"
-        return "a text to type is missing" if answer.action == "type" and not answer.value else ""
+        if answer.action == "type" and re.match(r"\s*\[\d+\]\s*(link|button)\b", line, re.IGNORECASE):
+            return f"nothing can be typed into element [{answer.element}]"
+        return "a text to type is missing" if answer.action == "type" and not answer.value.strip() else ""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 
-from synth.flows.agentinstruct.forms.base import Answer, Draft, Form
+from synth.flows.agentinstruct.forms.base import Answer, Draft, Form, unfenced
 from synth.flows.agentinstruct.forms.text import TextAnswer
-from synth.sandbox import Limits, run_python_async
+from synth.sandbox import Limits, Outcome, run_python_async
 
 __all__ = ["Code", "Output"]
 
@@ -54,23 +55,37 @@ class Code(Form):
         return super().fault(draft, text)
 
     def tell(self, answer: CodeAnswer, draft: TestedDraft) -> str:
-        return f"```python\n{answer.code.strip()}\n```" if answer.code.strip() else ""
+        code = unfenced(answer.code).strip()
+        return f"```python\n{code}\n```" if code else ""
 
     async def fails(self, answer: CodeAnswer, draft: TestedDraft, limits: Limits) -> str:
         """What the sandbox says of the code under the task's tests, and of tests that anything passes."""
-        outcome = await run_python_async("\n\n".join([answer.code, *draft.tests]), limits)
-        if outcome.status != "ok":
-            return f"its tests fail: {outcome.reason}"
-        outcome = await run_python_async("\n\n".join([answer.code, NOTHING, *draft.tests]), limits)
-        return "the tests pass whatever the code does" if outcome.status == "ok" else ""
+        code = unfenced(answer.code)
+        passed, why = await _passes([code, *draft.tests], limits)
+        if not passed:
+            return f"its tests fail: {why}"
+        passed, _ = await _passes([code, NOTHING, *draft.tests], limits)
+        return "the tests pass whatever the code does" if passed else ""
 
     async def quoted_fails(self, draft: TestedDraft, limits: Limits) -> bool:
-        """Whether the code the task quotes fails its tests, as code with a mistake must."""
+        """Whether the code the task quotes runs and fails its tests, as code with a mistake must."""
         quoted = re.search(r"```(?:python)?\n(.*?)```", draft.instruction, re.DOTALL)
         if not quoted:
             return False
-        outcome = await run_python_async("\n\n".join([quoted[1], *draft.tests]), limits)
-        return outcome.status != "ok"
+        runs, _ = await _passes([quoted[1]], limits)
+        passed, _ = await _passes([quoted[1], *draft.tests], limits)
+        return runs and not passed
+
+
+async def _passes(parts: list[str], limits: Limits) -> tuple[bool, str]:
+    """Whether all parts run to the end of the last, and why not. A program that ends before, with
+    whatever code, does not print what is asked for there and what it cannot know."""
+    program = "\n\n".join(parts)
+    mark = sha256(program.encode()).hexdigest()
+    outcome = await run_python_async(f"{program}\n\nprint('\\n{mark}')\n", limits)
+    if outcome.status != "ok":
+        return False, outcome.reason
+    return outcome.stdout.endswith(f"\n{mark}\n"), "the program ends before its tests do"
 
 
 class ProgramDraft(Draft):
@@ -97,7 +112,7 @@ class Output(Form):
             compile(draft.program, "program", "exec")
         except (SyntaxError, ValueError) as error:
             return f"the program is not Python: {error}"
-        return "" if "print" in draft.program else "the program prints nothing"
+        return super().fault(draft, text) if "print" in draft.program else "the program prints nothing"
 
     def tell(self, answer: TextAnswer, draft: ProgramDraft) -> str:
         return answer.answer.strip()
@@ -110,7 +125,7 @@ class Output(Form):
 
     async def fails(self, answer: TextAnswer, draft: ProgramDraft, limits: Limits) -> str:
         """Whether the program prints something else, or fails."""
-        outcome = await run_python_async(draft.program, limits)
+        outcome: Outcome = await run_python_async(draft.program, limits)
         if outcome.status != "ok":
             return f"the program does not run: {outcome.reason}"
         if not outcome.stdout.strip():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
+from synth.data.overlap import normalise
 from synth.flows.agentinstruct.forms.base import Answer, Draft, Form
 from synth.flows.agentinstruct.forms.text import Open
 
@@ -30,8 +31,10 @@ class Dialogue(Open):
         return draft.turns[0].strip() if draft.turns else ""
 
     def fault(self, draft: TurnsDraft, text: str) -> str:
-        whole = 2 <= len(draft.turns) <= 8 and all(turn.strip() for turn in draft.turns)
-        return "" if whole else f"the user has {len(draft.turns)} turns, not two to eight"
+        if not 2 <= len(draft.turns) <= 8:
+            return f"the user has {len(draft.turns)} turns, not two to eight"
+        repeated = len({normalise(turn) for turn in draft.turns}) < len(draft.turns)
+        return "the user says the same thing twice" if repeated else super().fault(draft, text)
 
 
 class ToolsDraft(Draft):
@@ -69,7 +72,7 @@ class Tools(Form):
     )
     answer_hint = (
         '{"reason": "", "answerable": true, "calls": [{"name": "...", "arguments": {}}], "answer": ""} '
-        "with calls to make next, or with none and words for the user"
+        "with calls to make next (here, not as <tool_call> lines), or with none and words for the user"
     )
 
     def tell(self, answer: ToolStep, draft: ToolsDraft) -> str:

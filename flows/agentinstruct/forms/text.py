@@ -32,6 +32,13 @@ class Open(Form):
         return broken(self.tell(answer, draft)) or super().wrong(answer, draft, text)
 
 
+_UNKNOWN = re.compile(
+    r"(i (do not|don't) know|unknown|n/?a|not (stated|given|mentioned|specified|said|available)|"
+    r"(it )?cannot be (determined|known|said)|the (text|passage) does(n't| not) \w+)\b.{0,40}"
+)
+"""What is said in place of an answer."""
+
+
 class Short(Open):
     """A word, a name, a number or a short list that the text holds or that follows from it."""
 
@@ -42,7 +49,15 @@ class Short(Open):
     def wrong(self, answer: TextAnswer, draft: Draft, text: str) -> str:
         if len(answer.answer.split()) > 40:
             return "the answer is longer than a few words"
+        if _UNKNOWN.fullmatch(normalise(answer.answer)):
+            return "it says in words that there is no answer; answerable is false then"
         return super().wrong(answer, draft, text)
+
+    def key(self, answer: TextAnswer, draft: Any) -> str:
+        """Without articles, and marks at the edges of words: as reading tests compare (SQuAD)."""
+        said = (word.strip(".,;:!?\"'`()[]*") for word in normalise(self.tell(answer, draft)).split())
+        bare = " ".join(word for word in said if word not in ("", "a", "an", "the"))
+        return bare or normalise(self.tell(answer, draft))
 
 
 class FillDraft(Draft):
@@ -66,7 +81,7 @@ class FillIn(Short):
 
     def fault(self, draft: FillDraft, text: str) -> str:
         gaps = len(re.findall(r"_{3,}", draft.sentence))
-        return "" if gaps == 1 else f"the sentence has {gaps} gaps (____), not one"
+        return super().fault(draft, text) if gaps == 1 else f"the sentence has {gaps} gaps (____), not one"
 
     def wrong(self, answer: TextAnswer, draft: Draft, text: str) -> str:
         if not found_in(answer.answer, text):
@@ -78,12 +93,18 @@ class Rewrite(Open):
     """A text to be changed: the new text must be there, and be another one than the task quotes."""
 
     name = "rewrite"
+    answer_hint = '{"answerable": true, "answer": "the new text alone, without remarks or quotation marks"}'
 
     def wrong(self, answer: TextAnswer, draft: Draft, text: str) -> str:
-        quoted = [text, draft.instruction.partition(": ")[2], *re.findall(r'"([^"]+)"', draft.instruction)]
-        if answer.answer.strip() in (part.strip() for part in quoted):
+        task = draft.instruction
+        quoted = [text, task, task.partition(": ")[2], *re.findall(r'"([^"]+)"', task)]
+        if _unquoted(answer.answer) in map(_unquoted, quoted):
             return "the answer is the text itself, unchanged"
         return super().wrong(answer, draft, text)
+
+
+def _unquoted(text: str) -> str:
+    return text.strip().strip('"').strip()
 
 
 class ShotsDraft(Draft):
@@ -98,10 +119,14 @@ class FewShot(Short):
 
     name = "few_shot"
     draft = ShotsDraft
+    answer_hint = '{"answerable": true, "answer": "exactly what stands after Output:"}'
     task_hint = (
         '{"instruction": "...", "examples": ["Input: ...\\nOutput: ...", "at least two"], '
         '"query": "Input: ..."}'
     )
+
+    def arrange(self, draft: ShotsDraft) -> ShotsDraft:
+        return draft.model_copy(update={"query": re.sub(r"\s*\bOutput:\s*$", "", draft.query)})
 
     def show(self, draft: ShotsDraft) -> str:
         shots = "\n\n".join(example.strip() for example in draft.examples)
@@ -110,9 +135,25 @@ class FewShot(Short):
     def fault(self, draft: ShotsDraft, text: str) -> str:
         if len({normalise(example) for example in draft.examples}) < 2:
             return "there are fewer than two different examples"
-        if any(normalise(draft.query) in normalise(example) for example in draft.examples):
+        if not all(re.search(r"^Output:\s*\S", example, re.MULTILINE) for example in draft.examples):
+            return "an example has no line that begins with Output:"
+        if "Output:" in draft.query or not draft.query.strip():
+            return "the case to do is missing, or has its output"
+        if normalise(draft.query) in map(_given, draft.examples):
             return "the case to do is one of the examples"
         return super().fault(draft, text)
+
+    def tell(self, answer: TextAnswer, draft: ShotsDraft) -> str:
+        return super().tell(answer, draft).removeprefix("Output:").strip()
+
+    def key(self, answer: TextAnswer, draft: ShotsDraft) -> str:
+        """To the letter: a rule may be about capitals or marks."""
+        return self.tell(answer, draft)
+
+
+def _given(example: str) -> str:
+    """What an example starts from."""
+    return normalise(example.partition("\nOutput:")[0])
 
 
 class NumberAnswer(Answer):
@@ -131,7 +172,9 @@ class Number(Form):
     answer_hint = '{"reason": "the steps of the estimate", "answerable": true, "value": 1200, "unit": "..."}'
 
     def tell(self, answer: NumberAnswer, draft: Draft) -> str:
-        return f"About {answer.value:,.6g} {answer.unit}".strip() if answer.value else ""
+        value = float(f"{answer.value:.6g}")
+        told = f"{value:,.0f}" if 1e6 <= value < 1e15 else f"{value:,.6g}"
+        return f"About {told} {answer.unit}".strip() if value else ""
 
     def wrong(self, answer: NumberAnswer, draft: Draft, text: str) -> str:
         if not math.isfinite(answer.value) or answer.value <= 0:
