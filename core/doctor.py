@@ -21,19 +21,22 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from synth.config.flowfile import ServerOptions
+from synth.config import Loaded, ServerOptions
 from synth.errors import ServerError
 from synth.figures import duration
+from synth.gpu import ask_gpus, visible_gpus
+from synth.gpu.fits import profiles_that_fit
+from synth.gpu.sizes import GIB
+from synth.students.memory import free_ram
 from synth.teachers.models.cache import cache_root
 from synth.teachers.models.listing import list_models
 from synth.teachers.vllm import VllmServer
 from synth.teachers.vllm_args import build_of, server_python
 
-__all__ = ["Depth", "Finding", "look"]
+__all__ = ["Depth", "Finding", "look", "look_at"]
 
 State = Literal["ok", "note", "broken"]
 Depth = Literal["quick", "import", "serve"]
-GIB = 1 << 30
 LEAST_DISK, GOOD_DISK = 1 * GIB, 10 * GIB
 LEAST_MEMORY, GOOD_MEMORY = 2 * GIB, 8 * GIB
 PACKAGES = ("langgraph", "openai", "datasets", "huggingface_hub", "torch", "transformers", "trl", "peft")
@@ -70,6 +73,27 @@ def look(depth: Depth = "import", seconds: float = 300.0) -> Iterator[Finding]:
     yield _imported(server_python(), seconds)
     if depth == "serve":
         yield _served(seconds)
+
+
+def look_at(load: Callable[[str | None], Loaded]) -> Iterator[Finding]:
+    """Memory and GPUs, and which profiles of a flow file they are enough for; `load` reads it with one.
+
+    The last finding is broken where none is. Raises `SynthError` for a faulty file.
+    """
+    yield from (_memory(), _gpu())
+    gpus = visible_gpus()
+    if gpus and (installed := _vllm()).said.startswith("the CPU build"):
+        yield installed
+        gpus = ()
+    fitting = 0
+    for fit in profiles_that_fit(load, gpus, free_ram()):
+        fitting += fit.fits is not False
+        name = f"--profile {fit.profile}" if fit.profile else "no profile"
+        said = {True: "fits", False: "does not fit", None: "cannot be told"}[fit.fits]
+        yield Finding(name=name, state="ok" if fit.fits else "note", said=f"{said}: {fit.why}")
+    if not fitting:
+        cure = "take smaller models, or have them served elsewhere (base_url)"
+        yield Finding(name="profiles", state="broken", said="none fits this machine", cure=cure)
 
 
 def _python() -> Finding:
@@ -117,18 +141,17 @@ def _memory() -> Finding:
 
 def _gpu() -> Finding:
     """NVIDIA's GPUs, as `nvidia-smi` tells of them."""
-    if not (tool := shutil.which("nvidia-smi")):
-        return Finding(name="gpu", state="ok", said="none; models run on the processor")
-    query = "--query-gpu=name,memory.total,memory.free,driver_version"
     try:
-        asked = subprocess.run(
-            [tool, query, "--format=csv,noheader"], capture_output=True, text=True, timeout=30, check=True
-        )
-    except (OSError, subprocess.SubprocessError) as error:
+        gpus = ask_gpus()
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
         said = f"nvidia-smi is there and does not work: {error}"
         return Finding(name="gpu", state="broken", said=said, cure="mend the driver, or remove nvidia-smi")
-    gpus = [line.strip() for line in asked.stdout.splitlines() if line.strip()]
-    return Finding(name="gpu", state="ok", said="; ".join(gpus) or "nvidia-smi names none")
+    if not gpus:
+        return Finding(name="gpu", state="ok", said="none; models run on the processor")
+    said = "; ".join(
+        f"{gpu.index}: {gpu.name}, {gpu.free / GIB:.1f} of {gpu.total / GIB:.1f} GiB free" for gpu in gpus
+    )
+    return Finding(name="gpu", state="ok", said=said)
 
 
 def _disks() -> list[Callable[[], Finding]]:

@@ -18,6 +18,7 @@ __all__ = [
     "load_adapter",
     "metrics",
     "reload_weights",
+    "reset_prefix_cache",
     "served_names",
     "sleep",
     "wake",
@@ -50,7 +51,7 @@ async def reload_weights(root: str, path: Path, version: str | None = None) -> N
     await _post(root, "/pause?mode=wait")
     try:
         await _replace(root, path)
-        await _reset_prefix_cache(root)
+        await reset_prefix_cache(root)
         await _post(root, "/update_weight_version", {"new_version": version or str(path)})
     finally:
         await _post(root, "/resume")
@@ -116,7 +117,8 @@ async def metrics(root: str, seconds: float = 10.0) -> dict[str, float]:
     return figures
 
 
-async def _reset_prefix_cache(root: str) -> None:
+async def reset_prefix_cache(root: str) -> None:
+    """Have the server forget all prefixes. Needs a server started with `dev`."""
     for _ in range(RESET_TRIES):
         if (await _post(root, "/reset_prefix_cache")).get("success"):
             return

@@ -102,7 +102,7 @@ def main() -> None:
 
 async def whole() -> None:
     """A server that can do all that a run asks of one."""
-    sys.path.append(str(Path(__file__).parents[2]))
+    sys.path.append(str(Path(__file__).resolve().parents[2]))
     from tests.support.openai_server import ScriptedServer
 
     say(f"started {' '.join(sys.argv[1:])}")
