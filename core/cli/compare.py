@@ -55,11 +55,11 @@ def command(runs: tuple[Path, ...], metric: str | None, number: int | None, as_j
 
 def _arms(found: Comparison) -> Table:
     from rich.markup import escape
-    from rich.table import Table
 
+    from synth.cli.tables import lined
     from synth.figures import compact, level
 
-    table = Table("arm")
+    table = lined("arm")
     for heading in ("runs", "before", "after", "trained on", "against first", "p", "p (Holm)"):
         table.add_column(heading, justify="right")
     for arm in found.arms:
@@ -85,11 +85,11 @@ def _against(difference: Difference | None, found: Comparison) -> tuple[str, str
 
 def _runs(found: Comparison) -> Table:
     from rich.markup import escape
-    from rich.table import Table
 
+    from synth.cli.tables import lined
     from synth.figures import compact, level
 
-    table = Table("run", "arm")
+    table = lined("run", "arm")
     for heading in ("seed", "round", "before", "after", "trained on"):
         table.add_column(heading, justify="right")
     for run in found.runs:

@@ -57,9 +57,10 @@ def command(
 
 def _print(rows: list[tuple[str, ...]]) -> None:
     from rich.console import Console
-    from rich.table import Table
 
-    table = Table()
+    from synth.cli.tables import lined
+
+    table = lined()
     for heading in HEADINGS:
         right = heading not in ("skill", "reasons")
         table.add_column(heading, justify="right" if right else "left", no_wrap=heading == "skill")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.table import Column, Table
 from rich.text import Text
 
+from synth.cli.tables import lined
 from synth.figures import compact, count, duration, money
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def plan_tables(plan: Plan) -> Iterator[Table | Text]:
     if plan.money is not None:
         numbers.append(Column("money", justify="right", no_wrap=True))
     title = f"{plan.flow}: one round of {plan.rounds}" if plan.rounds > 1 else plan.flow
-    table = Table("stage", "agent", *numbers, title=title, title_justify="left")
+    table = lined("stage", "agent", *numbers, title=title)
     for stage in plan.stages:
         for row in _rows(stage, plan):
             table.add_row(*row)
@@ -68,14 +69,24 @@ def _total(plan: Plan) -> str:
 def _trained(plan: Plan) -> str:
     if plan.train_seconds is None:
         return "for how long is not known: no training with these settings is among the runs here"
+    if plan.stated:
+        return duration(plan.train_seconds)
     return f"{duration(plan.train_seconds)} at the pace of those with these settings among the runs here"
 
 
 def _trust(plan: Plan) -> str:
     if not plan.probe:
+        times = (
+            " Times follow from the rates that were stated: with all roles' servers busy at once, to one after "
+            "the other; without starting servers."
+        )
         return (
-            "Nobody was asked: every answer is reckoned at its token limit, every prompt at four characters "
-            "a token, and the student as failing everything. These are upper bounds; --probe 8 measures."
+            (times if plan.stated else "").strip()
+            + " " * plan.stated
+            + (
+                "Nobody was asked: every answer is reckoned at its token limit, every prompt at four characters "
+                "a token, and the student as failing everything. These are upper bounds; --probe 8 measures."
+            )
         )
     gpus = f" GPUs: {plan.gpus}, paid for at the long end." if plan.gpus else ""
     agents = [agent for stage in plan.stages for agent in stage.agents]

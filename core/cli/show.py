@@ -91,9 +91,10 @@ def _parts(story: Story) -> Iterator[RenderableType]:
 
 def _calls(makers: Sequence[Maker]) -> RenderableType:
     from rich.markup import escape
-    from rich.table import Table
 
-    table = Table("agent", "role", "model", "weights", title="\ncalls", title_justify="left")
+    from synth.cli.tables import lined
+
+    table = lined("agent", "role", "model", "weights", title="\ncalls")
     for heading in ("temperature", "calls", "asked", "answered"):
         table.add_column(heading, justify="right")
     for maker in makers:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE, SIMPLE_HEAD
 from rich.markup import escape
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from synth.runs.overview import Pairs, RoundSummary, RunSummary, StageSummary
     from synth.teachers.models import ModelInfo
 
-__all__ = ["models_table", "status_tables"]
+__all__ = ["lined", "models_table", "status_tables"]
 
 
 STATES = {"running": "bold", "finished": "green", "failed": "bold red", "stopped": "yellow"}
@@ -100,9 +100,10 @@ def _watches(decision: Decision) -> Iterator[str]:
         yield f"noise: {percent(noise.share)} of {count(noise.n)} answers turn without training"
 
 
-def _table(*headings: str) -> Table:
+def lined(*headings: str | Column, title: str | None = None) -> Table:
     """A table with one line, under its headings."""
-    return Table(*headings, box=SIMPLE_HEAD, header_style="dim", pad_edge=False)
+    look: Any = {"box": SIMPLE_HEAD, "header_style": "dim", "pad_edge": False}
+    return Table(*headings, title=title, title_style="bold", title_justify="left", **look)
 
 
 def _kept(stage: StageSummary) -> tuple[int | None, int | None]:
@@ -111,7 +112,7 @@ def _kept(stage: StageSummary) -> tuple[int | None, int | None]:
 
 
 def _stages(round_: RoundSummary) -> Table:
-    table = _table("stage", "state")
+    table = lined("stage", "state")
     for heading in ("items", "kept", "dropped", "calls", "tokens", "time"):
         table.add_column(heading, justify="right")
     for stage in round_.stages:
@@ -129,7 +130,7 @@ def _stages(round_: RoundSummary) -> Table:
 
 def _cost(bill: Ledger) -> Table:
     """A row for every round, stage and agent; money and GPU time only where there are any."""
-    table = _table("round", "stage", "agent")
+    table = lined("round", "stage", "agent")
     paid, gpus = bill.total.money is not None, bill.total.gpu_seconds > 0
     headings = ["calls", "asked", "answered", *(["GPU time"] if gpus else []), *(["money"] if paid else [])]
     for heading in headings:
@@ -157,7 +158,7 @@ def _per_sample(bill: Ledger) -> str:
 
 
 def _families(decision: Decision) -> Table:
-    table = _table("family")
+    table = lined("family")
     for heading in ("items", "before", "after", "gained", "lost", "p"):
         table.add_column(heading, justify="right")
     for family in decision.families:
