@@ -9,6 +9,7 @@ from synth.curation import rows_file
 from synth.data import normalise
 from synth.engine.session import Session
 from synth.errors import DataError
+from synth.rounds.held_out import held_out_texts
 
 __all__ = ["check_apart"]
 
@@ -17,22 +18,20 @@ def check_apart(session: Session, role: str) -> None:
     """Hold a role's rows of this round against all held-out questions, and note how many there were.
 
     Curation drops what repeats a question; this looks at what was written, whoever wrote it. Raises
-    `DataError` where a user's turn is a question of the test, a guard, the profile or the target.
+    `DataError` where a user's turn is a held-out question, bare or as the student is asked it.
     """
-    held_out = {
-        normalise(question.question): name
-        for name in session.flow.held_out
-        for question in session.questions(name)
-    }
+    bare = held_out_texts(session)
+    asked = session.flow.evaluate.prompt
+    held_out = bare | {normalise(asked.replace("{question}", text)): name for text, name in bare.items()}
     path = rows_file(session.folder.round(session.round) / "data", role)
     rows = list(_asked(path))
     for text in (text for turns in rows for text in turns):
         if source := held_out.get(normalise(text)):
             raise DataError(
-                f"{path} holds a question of data.{source}, which nothing may be trained on: {text[:80]!r}",
+                f"{path} holds a question of {source}, which nothing may be trained on: {text[:80]!r}",
                 "nothing was trained on it; leave the file as the run wrote it, or start anew (--fresh)",
             )
-    facts = {"round": session.round, "role": role, "rows": len(rows), "questions": len(held_out)}
+    facts = {"round": session.round, "role": role, "rows": len(rows), "questions": len(bare)}
     session.folder.event("held-out-apart", **facts)
 
 

@@ -72,18 +72,27 @@ def main_ended(folder: Path) -> None:
     main(["status", str(folder)])
 
 
-def test_rows_with_a_held_out_question_train_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Even where curation let one through: the rows that training reads are looked at, every round, and
-    how many there were is noted."""
+@pytest.mark.parametrize("form", ["{question}", "Q: {question}\nA:"])
+def test_rows_with_a_held_out_question_train_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    """Even where curation let one through, bare or in the words the student is asked it with: the rows that
+    training reads are looked at, every round, and how many there were is noted."""
+    asked = f"evaluate.prompt={json.dumps(form)}"
     rounds(tmp_path, ["test=.4"])
     events = [json.loads(line) for line in (tmp_path / "run/events.jsonl").read_text().splitlines()]
     (apart,) = [one for one in events if one["event"] == "held-out-apart"]
     assert (apart["rows"], apart["questions"], apart["role"]) == (4, 80, "student")
     slip = Sample.sft(
-        [{"role": "user", "content": "Test  7"}], "right 7", seed_id="s", flow="f", arm="a", round=1
+        [{"role": "user", "content": form.replace("{question}", "Test  7")}],
+        "right 7",
+        seed_id="s",
+        flow="f",
+        arm="a",
+        round=1,
     )
     monkeypatch.setattr(material, "sift", lambda curated, *_: curated.samples.append(slip))
     place(tmp_path / "again", ["test=.4"])
-    with pytest.raises(DataError, match=r"holds a question of data\.test, which nothing may be trained on"):
-        rounds(tmp_path / "again", ["test=.4"])
+    with pytest.raises(DataError, match=r"holds a question of test, which nothing may be trained on"):
+        rounds(tmp_path / "again", ["test=.4"], asked)
     assert not (tmp_path / "again/run/rounds/1/train").exists()
