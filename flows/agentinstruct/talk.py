@@ -117,10 +117,7 @@ def _opening(offered: list[Api], item: Item, settings: Evaluate) -> list[Message
 
 def _written(step: ToolStep) -> str:
     """As the student will write it."""
-    calls = [
-        f"<tool_call>{orjson.dumps(one.model_dump(), option=orjson.OPT_SORT_KEYS).decode()}</tool_call>"
-        for one in step.calls
-    ]
+    calls = [f"<tool_call>{orjson.dumps(one.model_dump()).decode()}</tool_call>" for one in step.calls]
     return "\n".join(calls) or step.answer.strip()
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from synth.teachers.bookworm import order, pages, puzzles, questions, shots, tables, verses
+from synth.teachers.bookworm import order, pages, puzzles, questions, shots, tables, talks, verses
 from synth.teachers.bookworm.reading import examples, names, numbers, parsed, sentences
 from synth.teachers.bookworm.tasks import NUMBER, first_function
 
@@ -164,5 +164,6 @@ WAYS: tuple[tuple[str, Callable[[str, str], Said]], ...] = (
     *shots.WAYS,
     *verses.WAYS,
     *questions.WAYS,
+    *talks.WAYS,
 )
 """How a task begins -> how it is answered."""

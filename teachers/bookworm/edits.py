@@ -58,6 +58,6 @@ def edit(text: str, task: str, change: str) -> tuple[str, dict[str, Any]]:
 
 
 def _swapped(text: str, old: str, new: str) -> str:
-    """`old` replaced wherever lines may break in it."""
-    pattern = r"\s+".join(map(re.escape, old.split()))
+    """`old` replaced wherever lines may break in it; the blanks after it go with it."""
+    pattern = r"\s+".join(map(re.escape, old.split())) + ("" if new else r"[ \t]*")
     return re.sub(pattern, lambda match: new, text, count=1)

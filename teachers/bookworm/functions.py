@@ -9,18 +9,20 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from synth.teachers.bookworm.reading import examples, parsed, wordlike
+from synth.teachers.bookworm.reading import examples, parsed
 
 __all__ = ["WRITERS", "described", "serve"]
 
 Said = dict[str, Any]
 KINDS = {"int": "integer", "float": "number", "str": "string", "bool": "boolean"}
-WANTS = "I need this: {about}."
-_WANT = re.compile(r"(?:I need this|Then this): (.+?)\.(?= Here | Then |$)(?: Here (.+?)\.(?= Then |$))?")
+WANTS = ("I need this: {about}.", "Please get me this: {about}.", "Could you find this for me: {about}.")
+_ASKED = "|".join(want.partition(":")[0] for want in WANTS)
+_WANT = re.compile(rf"(?:{_ASKED}|Then this): (.+?)\.(?= Here | Then |$)(?: Here (.+?)\.(?= Then |$))?")
 
 
 def described(code: str) -> list[Said]:
-    """Functions and methods that say in a sentence what they do and take plain values."""
+    """Functions that say in a sentence what they do, take plain values and show by doctests what
+    comes of some."""
     tree = parsed(code)
     if tree is None:
         return []
@@ -40,33 +42,30 @@ def _api(node: ast.FunctionDef | ast.AsyncFunctionDef, code: str) -> Said | None
         return None
     if not all(kinds[one.arg] for one in taken):
         return None
+    names = [one.arg for one in every]
     shown = [one for one in examples(code) if one.function == node.name]
-    rows = [bound for one in shown if (bound := _bound(one.call, [a.arg for a in every]))]
+    rows = [bound for one in shown if (bound := _bound(one.call, names))]
     parameters = [
         {
             "name": one.arg,
             "type": kinds[one.arg],
             "required": every.index(one) < least,
-            "examples": [row[one.arg] for row in rows if one.arg in row][:3] or _likely(kinds[one.arg], code),
+            "examples": [row[one.arg] for row in rows if one.arg in row][:3],
         }
         for one in taken
     ]
     kind = KINDS.get(ast.unparse(node.returns) if node.returns else "", "string")
-    results = [value for one in shown if isinstance(value := _literal(one.result), str | int | float | bool)]
-    returns = [{"name": "result", "type": kind, "examples": results[:3] or _likely(kind, code)}]
-    return {"name": node.name, "description": f"{about}.", "parameters": parameters, "returns": returns}
-
-
-def _likely(kind: str | None, code: str) -> list[Any]:
-    """Values of a kind for which the code shows none: words of it, or numbers."""
-    rng = random.Random(code)
-    words = [word.lower() for word in wordlike(code)] or ["alpha", "beta"]
-    likely: dict[str | None, list[Any]] = {
-        "integer": [rng.randint(2, 90) for _ in range(3)],
-        "number": [round(rng.uniform(0.1, 20), 2) for _ in range(3)],
-        "boolean": [True, False],
-    }
-    return likely.get(kind) or [rng.choice(words) for _ in range(3)]
+    calls = [(bound, _literal(one.result)) for one in shown if (bound := _bound(one.call, names))]
+    known = [
+        {"arguments": bound, "returns": {"result": value}}
+        for bound, value in calls
+        if isinstance(value, str | int | float | bool)
+    ]
+    if not known:
+        return None
+    returns = [{"name": "result", "type": kind, "examples": [one["returns"]["result"] for one in known[:3]]}]
+    about = {"name": node.name, "description": f"{about}."}
+    return {**about, "parameters": parameters, "returns": returns, "known": known}
 
 
 def _bound(call: str, names: list[str]) -> dict[str, Any]:
@@ -98,7 +97,8 @@ def _values(api: Said, leave_out: str = "", extra: str = "") -> str:
 
 def _request(api: Said, **changed: str) -> str:
     about = api["description"].strip(".")
-    return WANTS.format(about=about[0].lower() + about[1:]) + _values(api, **changed)
+    want = random.Random(api["name"]).choice(WANTS)
+    return want.format(about=about[0].lower() + about[1:]) + _values(api, **changed)
 
 
 def _callable(text: str) -> list[Said]:
@@ -136,7 +136,7 @@ def multiple_all_parameters(text: str) -> list[Said]:
     apis = _callable(text)
     return [
         {
-            "instruction": f"{_request(one)} {_request(two).replace('I need this', 'Then this', 1)}",
+            "instruction": f"{_request(one)} {re.sub(f'^(?:{_ASKED})', 'Then this', _request(two))}",
             "needs": [one["name"], two["name"]],
         }
         for one, two in zip(apis[::2], apis[1::2], strict=False)

@@ -6,7 +6,7 @@ import random
 import re
 from typing import Any
 
-from synth.teachers.bookworm.reading import names, nouns, wordlike
+from synth.teachers.bookworm.reading import names, nouns
 
 __all__ = ["TEXTS", "WAYS", "WRITERS", "look_alike"]
 
@@ -19,10 +19,8 @@ def documentation_site(text: str) -> str:
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     functions = re.findall(r"^(?:async )?(?:def|class) (\w+)", text, re.MULTILINE)
     known = dict.fromkeys([*headings, *functions, *names(text), *nouns(text)])
-    words = [word.lower() for word in wordlike(text) if len(word) > 6]
-    known |= dict.fromkeys(words)
     entries = [name for name in known if len(name) < 40 and not re.search(r"['\"`\[*]", name)][:9]
-    if len(entries) < 6:
+    if len(entries) < 5:
         raise ValueError("the text names too few things for a page")
     rng = random.Random(text)
     lines = ["link 'Home'", "search box", "button 'Search'"]

@@ -44,12 +44,12 @@ def paragraphs(text: str) -> list[str]:
 
 
 def sentences(text: str) -> list[str]:
-    """Whole sentences of 6 to 40 words."""
+    """Whole sentences of 6 to 40 words, without links."""
     found = [s for part in paragraphs(text) for s in re.split(r"(?<=[.!?])\s+(?=[A-Z`])", part)]
     return [
         s
         for s in found
-        if 6 <= len(s.split()) <= 40 and s[0].isupper() and s[-1] in ".!?" and "____" not in s
+        if 6 <= len(s.split()) <= 40 and s[0].isupper() and s[-1] in ".!?" and not re.search(r"____|\]\(", s)
     ]
 
 
@@ -84,11 +84,16 @@ _NOUN = re.compile(
 )
 
 
+_ADJECTIVE = re.compile(r"(ly|est|ous|able|ible|ful|ical|less|ive|ish|ent|ary)$")
+
+
 def nouns(text: str) -> list[str]:
     """Words that stand where nouns do: after an article, before a mark or a small word; each once."""
     bare = re.sub(r"`[^`]*`", "`", text)
-    found = [word for word in _NOUN.findall(bare) if word not in _COMMON and not word.endswith("ly")]
-    return list(dict.fromkeys(found))
+    found = [word for word in _NOUN.findall(bare) if word not in _COMMON and not _ADJECTIVE.search(word)]
+    # Of a word and its plural the first.
+    once = {word.removesuffix("s"): word for word in reversed(found)}
+    return [word for word in dict.fromkeys(found) if once[word.removesuffix("s")] == word]
 
 
 def gaps(text: str) -> list[tuple[str, str]]:

@@ -11,7 +11,13 @@ from synth.teachers.bookworm.reading import table
 __all__ = ["WAYS", "WRITERS"]
 
 Said = dict[str, Any]
-LOOK = 'What does the column "{column}" of this table say of "{row}"? Answer in one sentence.'
+LOOK = (
+    'What does the column "{column}" of this table say of "{row}"? Answer in one sentence.',
+    'What does this table give as "{column}" for "{row}"? Answer in one sentence.',
+    'Say in one sentence what "{column}" is for "{row}" in this table.',
+)
+WRITE_OUT = 'Write out the {} row of this table as "column: value", one column a line.'
+ROWS = {"first": 0, "second": 1, "last": -1}
 
 
 def _clean(text: str) -> list[str]:
@@ -31,16 +37,20 @@ def _cells(lines: list[str]) -> list[list[str]]:
 
 
 def described(text: str) -> list[Said]:
-    """A row of a table, written out."""
-    lines = _clean(text)
-    ask = 'Write out the first row of this table as "column: value", one column a line.'
-    return [{"instruction": ask, "table": "\n".join(lines[:5])}] if lines else []
+    """Rows of a table, written out."""
+    lines = _clean(text)[:6]
+    which = random.Random(text).sample(list(ROWS), 2) if len(lines) > 4 else ["first"]
+    shown = "\n".join(lines)
+    return [{"instruction": WRITE_OUT.format(name), "table": shown} for name in which] if lines else []
 
 
 def _row(text: str, task: str) -> Said:
-    head, row, *_ = _cells(task.split("\n\n", 1)[1].splitlines())
-    pairs = zip(head, row, strict=True)
-    return {"answer": "\n".join(f"{name or 'first column'}: {cell or 'empty'}" for name, cell in pairs)}
+    ask, _, shown = task.partition("\n\n")
+    head, *rows = _cells(shown.splitlines())
+    name = ask.removeprefix("Write out the ").split()[0]
+    pairs = enumerate(zip(head, rows[ROWS[name]], strict=True), 1)
+    told = [f"{name or f'column {place}'}: {cell or 'empty'}" for place, (name, cell) in pairs]
+    return {"answer": "\n".join(told)}
 
 
 def looked_up(text: str) -> list[Said]:
@@ -57,23 +67,28 @@ def looked_up(text: str) -> list[Said]:
         for at in range(1, len(head))
         if head[at] and 0 < len(row[at]) <= 120 and '"' not in row[at] and head.count(head[at]) == 1
     ]
-    chosen = random.Random(text).sample(cells, min(2, len(cells)))
+    rng = random.Random(text)
+    chosen = rng.sample(cells, min(2, len(cells)))
     return [
-        {"instruction": LOOK.format(column=column, row=row), "table": "\n".join(lines)}
+        {"instruction": rng.choice(LOOK).format(column=column, row=row), "table": "\n".join(lines)}
         for column, row in chosen
     ]
 
 
 def _cell(text: str, task: str) -> Said:
     ask, _, shown = task.partition("\n\n")
-    found = re.match(r'What does the column "(.+)" of this table say of "(.+)"\? Answer', ask)
+    ways = (re.escape(way).replace(r"\{column\}", "(.+)").replace(r"\{row\}", "(.+)") for way in LOOK)
+    found = next(filter(None, (re.fullmatch(way, ask) for way in ways)), None)
     head, *rows = _cells(shown.splitlines())
     row = next((row for row in rows if found and row[0] == found[2]), None)
     if not found or row is None or found[1] not in head:
         return {"reason": "The table has no such cell.", "answerable": False}
     said = row[head.index(found[1])].strip(".")
-    return {"answer": f'In the row "{found[2]}" the column "{found[1]}" says "{said}".'}
+    return {"answer": f'For "{found[2]}" the table gives "{said}" as "{found[1]}".'}
 
 
 WRITERS = {"describe_a_row": described, "question_on_table": looked_up}
-WAYS = (("Write out the first row of this table", _row), ("What does the column", _cell))
+WAYS = (
+    *((WRITE_OUT.format(name)[:24], _row) for name in ROWS),
+    *((way.partition('"')[0], _cell) for way in LOOK),
+)

@@ -151,7 +151,8 @@ def formatting(text: str) -> Drafts:
 
 def annotation(text: str) -> Drafts:
     """Numbers marked up."""
-    some = [s for s in sentences(text) if NUMBER.search(s) and "[" not in s]
+    # A version or a name with digits would leave it open what a number is.
+    some = [s for s in sentences(text) if NUMBER.search(s) and not re.search(r"\[|\d", NUMBER.sub("", s))]
     ask = "Put square brackets around every number in this sentence: {}"
     return [{"instruction": ask.format(sentence)} for sentence in _spread(some)]
 

@@ -12,6 +12,11 @@ __all__ = ["WAYS", "WRITERS"]
 
 Said = dict[str, Any]
 _MARK = re.compile(r"[.;:,!?()`*\[\]]+\s*|\s[-\u2013\u2014]\s")
+_CUT = re.compile(
+    r"^(?:is|are|was|were|has|had|than|of|not|be|been|by|that|which|who)\b|"
+    r"\b(?:a|an|the|of|to|in|on|at|by|for|from|with|as|and|or|but|is|are|be|its|their|no|not|than|that)$"
+)
+"""What shows that a line was cut out of its sentence in the wrong place."""
 START = "Make an acrostic poem on the word "
 
 
@@ -24,7 +29,7 @@ def _lines(text: str) -> list[str]:
         for at in range(max(0, len(words) - 6), len(words) - 2)
         if len(words) < 7 or len(words[at]) > 3
     ]
-    plain = [end for end in ends if re.fullmatch(r"(?!(?:is|are|was|were|than|of)\b)[a-zA-Z][\w' -]+", end)]
+    plain = [end for end in ends if re.fullmatch(r"[a-zA-Z][a-zA-Z' -]+", end) and not _CUT.search(end)]
     return list(dict.fromkeys(end[0].upper() + end[1:] for end in plain))
 
 
