@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from synth.config.selection import Alignment, Embedder, Recipe
 from synth.config.strict import Strict
 
 __all__ = [
@@ -27,16 +28,20 @@ __all__ = [
 Action = Literal["drop", "mask", "off"]
 
 
-class EmbeddingRule(Strict):
+class EmbeddingRule(Embedder):
     """Near-duplicates in meaning, by an embedding model: the same said in other words."""
 
-    role: str = "embedder"
-    """Who embeds: a role under `models` with `api: embeddings`, or a program."""
     threshold: float = Field(default=0.95, gt=0, le=1)
     """Cosine from which two texts are alike, prompts and answers each. Models differ in what theirs mean."""
-    piece: int = Field(default=500, gt=0)
-    """Most characters that are embedded at once (small encoders take 256 tokens); of a longer text the mean
-    of its pieces is taken."""
+
+
+class SameQuestion(Embedder):
+    """Held-out questions in other words, by an embedding model."""
+
+    threshold: float = Field(default=0.9, gt=0, le=1)
+    """Cosine from which a text asks the same as a held-out question. Models differ in what theirs mean."""
+    numbers: bool = True
+    """Both must hold the same numbers, in any order: tasks that differ in a number are two."""
 
 
 class NearRule(Strict):
@@ -53,16 +58,19 @@ class NearRule(Strict):
 class OverlapRule(Strict):
     """When a held-out question is inside other text."""
 
-    whole: int = Field(default=25, gt=0)
+    whole: int = Field(default=20, gt=0)
     """Questions of up to so many words and marks are searched for as a whole: of a short one a few n-grams
     are nearly everything, and procedural ones differ in less."""
     words: int = Field(default=8, gt=1)
     """Words in a row that are compared together of longer ones (8 as in Tulu 3, arXiv 2411.15124). Of
     questions shorter than this only their repetition counts, not that a text holds them."""
-    coverage: float = Field(default=0.5, gt=0, le=1)
-    """Share of a long question's words that such runs in the text must cover (0.5 as in Tulu 3)."""
+    coverage: float = Field(default=0.6, gt=0, le=1)
+    """Share of a long question's words that such runs in the text must cover. Tulu 3 has 0.5, at which a
+    puzzle that is turned another way counts as the same."""
     common: int = Field(default=3, gt=1)
     """Runs in so many held-out questions belong to a template and count for none of them."""
+    embedding: SameQuestion | None = None
+    """Look for them in other words as well; `embedding: {}` asks the role `embedder`."""
 
 
 class LengthRule(Strict):
@@ -148,7 +156,8 @@ class Balance(Strict):
     """A cap on how many examples of one kind are kept."""
 
     by: str = "family"
-    """`family`, `skill`, `meta.NAME`, or a verdict, such as a judge's `task`, `difficulty` or `quality`."""
+    """`family`, `skill`, `model` (that wrote it), `meta.NAME`, or a verdict, such as a judge's `task`,
+    `difficulty` or `quality`, or the recipe's `category`."""
     most: int = Field(gt=0)
     """Examples of each kind, a learner each; which of more are kept is drawn by the run's seed."""
 
@@ -185,17 +194,43 @@ class Curate(Strict):
     """Write `repetition: {}` for the published bounds."""
     language: LanguageRule | None = None
     judge: JudgeRules | None = None
+    recipe: Recipe | None = None
+    """Tag samples, keep the good ones, rebalance: `recipe: {}` for our bounds. It needs a judge."""
+    alignment: Alignment | None = None
+    """Of several answers to a prompt keep those most like the student's own: `alignment: {}`."""
     balance: Balance | None = None
     markers: Markers | None = None
     """Tell the student in training what a sample is: `markers: {by: [family, quality]}`."""
 
     @model_validator(mode="after")
-    def _tags_need_a_judge(self) -> Curate:
-        named = [self.balance.by] if self.balance else []
-        for name in (*named, *(self.markers.by if self.markers else ())):
+    def _tags_need_who_gives_them(self) -> Curate:
+        if self.recipe is not None and self.judge is None:
+            raise ValueError("the recipe goes by a judge's scores; write judge: as well")
+        for name in sorted(self.named_tags):
             if self.judge is None and name in ("task", "difficulty", "quality"):
                 raise ValueError(f"'{name}' is what a judge says of a sample; write judge: as well")
+            if self.recipe is None and name in ("category", "input_quality", "turns", "safe"):
+                raise ValueError(f"'{name}' is a tag of the recipe; write recipe: as well")
         return self
+
+    @property
+    def named_tags(self) -> frozenset[str]:
+        """What is balanced by, and what markers tell."""
+        return frozenset(
+            [*([self.balance.by] if self.balance else []), *(self.markers.by if self.markers else ())]
+        )
+
+    @property
+    def embedders(self) -> tuple[Embedder, ...]:
+        """Who embeds texts in the steps that are on."""
+        rules = (self.overlap, self.near, self.alignment)
+        return tuple(rule.embedding for rule in rules if rule is not None and rule.embedding is not None)
+
+    @property
+    def writers(self) -> tuple[str, ...]:
+        """Roles that are asked in the steps that are on, those that embed not among them."""
+        rules = (self.judge, self.recipe, self.alignment)
+        return tuple(rule.role for rule in rules if rule is not None)
 
     def as_published(self) -> Curate:
         """For faithful arms: what papers do not do is off, unless it was written."""

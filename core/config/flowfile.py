@@ -153,24 +153,16 @@ class FlowFile(Strict):
 
     @field_validator("curate")
     @classmethod
-    def _judge_is_a_role(cls, curate: Curate, info: ValidationInfo) -> Curate:
+    def _askers_are_roles(cls, curate: Curate, info: ValidationInfo) -> Curate:
         specs: dict[str, ModelSpec] = info.data.get("models") or {}
-        if curate.judge is not None and specs and curate.judge.role not in specs:
-            raise ValueError(f"there is no models.{curate.judge.role}; name one of: {', '.join(specs)}")
-        return curate
-
-    @field_validator("curate")
-    @classmethod
-    def _embedder_is_a_role(cls, curate: Curate, info: ValidationInfo) -> Curate:
-        specs: dict[str, ModelSpec] = info.data.get("models") or {}
-        embedding = curate.near.embedding if curate.near else None
-        if embedding is None or not specs:
-            return curate
-        spec = specs.get(embedding.role)
-        if spec is None:
-            raise ValueError(f"there is no models.{embedding.role}; add it, with 'api: embeddings'")
-        if spec.kind != "program" and spec.api != "embeddings":
-            raise ValueError(f"models.{embedding.role} writes text; give it 'api: embeddings'")
+        for role in curate.writers if specs else ():
+            if role not in specs:
+                raise ValueError(f"there is no models.{role}; name one of: {', '.join(specs)}")
+        for role in [embedder.role for embedder in curate.embedders] if specs else ():
+            if role not in specs:
+                raise ValueError(f"there is no models.{role}; add it, with 'api: embeddings'")
+            if specs[role].kind != "program" and specs[role].api != "embeddings":
+                raise ValueError(f"models.{role} writes text; give it 'api: embeddings'")
         return curate
 
     @model_validator(mode="after")

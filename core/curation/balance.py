@@ -34,6 +34,8 @@ def tags(sample: Sample, by: str) -> tuple[str, ...]:
         return (sample.family,) if sample.family else ()
     if by == "skill":
         return sample.skills
+    if by == "model":
+        return tuple(call.model for call in sample.lineage.calls[-1:])
     if by.startswith("meta."):
         value = sample.meta.get(by.removeprefix("meta."))
         return (str(value),) if value is not None else ()

@@ -42,6 +42,8 @@ class Curated:
     steps: dict[str, Tally] = field(default_factory=dict)
     judge: dict[str, Any] = field(default_factory=dict)
     """What a judge's calibration came to, if there is one."""
+    alignment: dict[str, float] = field(default_factory=dict)
+    """Method -> how like the student's own its answers are, where methods were compared."""
 
     def of(self, learner: str) -> list[Sample]:
         """The samples a role trains on."""

@@ -124,5 +124,6 @@ def _card(curated: Curated, drops: Counter[str], facts: dict[str, Any]) -> str:
         warnings=conflicts(licences, terms),
         steps=curated.steps,
         judge=curated.judge,
+        alignment=curated.alignment,
         facts=facts,
     )

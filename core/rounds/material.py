@@ -14,11 +14,13 @@ from synth.engine.folder import RunFolder
 from synth.engine.session import Session
 from synth.errors import SynthError
 from synth.records import Sample
+from synth.rounds.alignment import select_aligned
 from synth.rounds.held_out import held_out_texts
 from synth.rounds.learnable import check_samples, with_truths
 from synth.rounds.lesson import training_of
-from synth.rounds.meaning import drop_same_meaning
+from synth.rounds.meaning import drop_held_out_meaning, drop_same_meaning
 from synth.rounds.quality import gold_of, judge_samples
+from synth.rounds.tagging import follow_recipe
 from synth.rounds.terms import with_terms
 from synth.rounds.watch import watch
 from synth.teachers.team import Team
@@ -79,12 +81,8 @@ async def _curated(
     session.begin("curate")
     steps = steps_of(rules, held_out, curated.lint, count_tokens, params.lint_drop, flow.delimiters)
     sift(curated, samples, steps)
-    if rules.near is not None and rules.near.embedding is not None:
-        await drop_same_meaning(session, rules.near, rules.near.embedding, curated)
-        session.begin("curate")
-    if rules.judge is not None:
-        await judge_samples(session, rules.judge, curated)
-        session.begin("curate")
+    await _asked(session, held_out, curated)
+    session.begin("curate")
     with session.progress.stage(session.round, "curate", None) as bar:
         budget = session.flow.budget.train_tokens
         settle(curated, rules, count_tokens, budget, params.examples, session.flow.seed)
@@ -92,6 +90,21 @@ async def _curated(
         for rejection in curated.rejections:
             bar.advance(0, dropped_reason=rejection.reason)
     return curated
+
+
+async def _asked(session: Session, held_out: Mapping[str, str], curated: Curated) -> None:
+    """The steps that ask models, the cheapest first: each sees what those before it let through."""
+    rules = session.flow.curate
+    if rules.overlap is not None and rules.overlap.embedding is not None:
+        await drop_held_out_meaning(session, rules.overlap.embedding, held_out, curated)
+    if rules.near is not None and rules.near.embedding is not None:
+        await drop_same_meaning(session, rules.near, rules.near.embedding, curated)
+    if rules.judge is not None:
+        await judge_samples(session, rules.judge, curated)
+    if rules.recipe is not None:
+        await follow_recipe(session, rules.recipe, curated)
+    if rules.alignment is not None:
+        await select_aligned(session, rules.alignment, curated)
 
 
 def _facts(session: Session, flow: Flow) -> dict[str, Any]:
@@ -118,6 +131,7 @@ def _counts(curated: Curated) -> dict[str, Any]:
         "steps": {name: tally.figures() for name, tally in curated.steps.items()},
     }
     info |= {"judge": curated.judge} if curated.judge else {}
+    info |= {"alignment": curated.alignment} if curated.alignment else {}
     lint = curated.lint.figures()
     return info | ({"lint": lint} if lint else {})
 

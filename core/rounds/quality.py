@@ -25,7 +25,7 @@ __all__ = ["gold_of", "judge_samples"]
 
 JUDGE = "judge"
 CALIBRATE = "calibrate-judge"
-TAGS = ("task", "difficulty", "quality")
+TAGS = {"task", "difficulty", "quality"}
 
 
 class Scored(BaseModel):
@@ -58,7 +58,7 @@ async def judge_samples(session: Session, rules: JudgeRules, curated: Curated) -
     found = await _calibrate(session, rules, graph)
     curated.judge = found.model_dump()
     session.progress.log(f"the judge {found.verdict}")
-    tagging = session.flow.curate.balance is not None and session.flow.curate.balance.by in TAGS
+    tagging = bool(TAGS & session.flow.curate.named_tags)
     wanted = [
         sample
         for sample in curated.samples

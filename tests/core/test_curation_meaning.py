@@ -22,9 +22,10 @@ from synth.engine.session import Session
 from synth.journal import Journal
 from synth.progress import make_progress
 from synth.records import Message, Sample, content_id
-from synth.rounds.meaning import drop_same_meaning
+from synth.rounds.meaning import drop_held_out_meaning, drop_same_meaning
 from synth.teachers.model import Model
 from synth.teachers.program import ProgramEndpoint
+from tests.support.curating import curating, reasons
 from tests.support.recorded import FLOW, synth
 
 FACTS: dict[str, Any] = {"seed_id": "s", "flow": "f", "arm": "fixed", "round": 1}
@@ -126,3 +127,24 @@ def test_the_role_must_embed(
     (tmp_path / "flow.yaml").write_text(f"{FLOW}curate: {{near: {{embedding: {{}}}}}}\n")
     assert synth("check", tmp_path / "flow.yaml", *(["--set", models] if models else [])) == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_held_out_question_in_other_words_goes(tmp_path: Path) -> None:
+    """With the same numbers only, and by what is asked alone; without a vector a sample stays."""
+    held_out = {"a fast car with 4 doors": "test", "unknown boat": "guard"}
+    gone = [
+        sample("an automobile, quick , 4 doors".replace(",", ""), "boat"),
+        sample("Solve this: a boat", "x", meta={"question": "quick auto of 4 doors"}),
+    ]
+    stays = [
+        sample("a fast car with 5 doors", "x"),
+        sample("a slow boat with 4 doors", "a fast car with 4 doors"),
+        sample("unknown car", "x"),
+    ]
+    with curating(tmp_path, {"embedder": embedder}, {"overlap": {"embedding": {}}}) as session:
+        curated, rule = Curated(samples=[*gone, *stays]), session.flow.curate.overlap
+        assert rule is not None and rule.embedding is not None
+        asyncio.run(drop_held_out_meaning(session, rule.embedding, held_out, curated))
+    assert curated.samples == stays
+    assert reasons(curated) == ["contaminated"] * 2
+    assert "question of test" in curated.rejections[0].detail
