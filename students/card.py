@@ -13,7 +13,7 @@ from synth.config.objectives import NEEDS, Objective
 from synth.students.job import TrainJob, TrainResult, digest, weights_digest, write_file
 from synth.students.souping import SoupJob, SoupResult
 
-__all__ = ["add_evaluation", "write_card", "write_soup_card"]
+__all__ = ["add_evaluation", "write_card", "write_merged_card", "write_soup_card"]
 
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent),
@@ -22,7 +22,7 @@ TEMPLATES = Environment(
     lstrip_blocks=True,
     keep_trailing_newline=True,
 )
-EVALUATION = "## Evaluation\n"
+DATA, EVALUATION = "## Data\n", "## Evaluation\n"
 OBJECTIVES: dict[Objective, str] = {
     "sft": "supervised fine-tuning",
     "dft": "dynamic fine-tuning (DFT)",
@@ -39,6 +39,8 @@ OBJECTIVES: dict[Objective, str] = {
 }
 
 
+NEAR = 3
+"""Folders up and down within which two paths are of one run, so that a card can name one from the other."""
 UNTOLD = ("threads", "save_steps", "launch", "trackers")
 """Settings that say nothing of the weights."""
 
@@ -49,11 +51,25 @@ def write_card(folder: Path, job: TrainJob, result: TrainResult) -> None:
         job=job,
         result=result,
         base=job.name or job.model.name,
-        parent=_seen_from(job.output, job.adapter) if job.adapter else None,
+        **_parent(job),
         data=_seen_from(job.output, job.data),
         data_digest=digest([job.data]),
         recipe=_recipe(job),
         objective=OBJECTIVES[job.train.objective],
+    )
+    write_file(folder / "README.md", text)
+
+
+def write_merged_card(folder: Path, job: TrainJob, weights: str) -> None:
+    """Write `README.md` of the job's adapter folded into its base: what it is now, and what its own card tells."""
+    assert job.adapter is not None
+    card = job.adapter / "README.md"
+    told = card.read_text(encoding="utf-8") if card.is_file() else ""
+    text = TEMPLATES.get_template("merged.md.j2").render(
+        base=job.name or job.model.name,
+        weights=weights,
+        adapter=weights_digest(job.adapter),
+        told="".join(told.partition(DATA)[1:]),
     )
     write_file(folder / "README.md", text)
 
@@ -101,6 +117,15 @@ def _recipe(job: TrainJob) -> dict[str, Any]:
     }
 
 
+def _parent(job: TrainJob) -> dict[str, str | None]:
+    """The student that training went on from, and its digest; none where it began with the base model."""
+    near = os.path.relpath(job.model, job.output).count("..") <= NEAR
+    start = job.adapter or (job.model if near else None)
+    if start is None:
+        return {"parent": None, "parent_digest": None}
+    return {"parent": _seen_from(job.output, start), "parent_digest": weights_digest(start)}
+
+
 def _layers(top: int | None) -> str:
     return f"top {top} layers" if top else "all layers"
 
@@ -108,4 +133,4 @@ def _layers(top: int | None) -> str:
 def _seen_from(folder: Path, path: Path) -> str:
     """Relative where both lie in one run folder, so that a run can be moved."""
     relative = os.path.relpath(path, folder)
-    return relative if relative.count("..") <= 3 else str(path)
+    return relative if relative.count("..") <= NEAR else str(path)

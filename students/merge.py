@@ -17,6 +17,7 @@ def main(job: TrainJob) -> None:
     import torch
     from transformers import AutoConfig
 
+    from synth.students.card import write_merged_card
     from synth.students.weights import load_model
 
     temporary = job.output.with_name(f".{job.output.name}.new")
@@ -26,10 +27,12 @@ def main(job: TrainJob) -> None:
     model = load_model(job)
     model.to(AutoConfig.from_pretrained(job.model).dtype or torch.float32)
     model.save_pretrained(temporary)
+    weights = weights_digest(temporary)
+    write_merged_card(temporary, job, weights)
     result = TrainResult(
         job=job.fingerprint(),
         output=job.output,
-        weights=weights_digest(temporary),
+        weights=weights,
         steps=0,
         examples=0,
         left_out=0,
