@@ -61,7 +61,7 @@ def write_card(folder: Path, job: TrainJob, result: TrainResult) -> None:
 
 
 def write_merged_card(folder: Path, job: TrainJob, weights: str) -> None:
-    """Write `README.md` of the job's adapter folded into its base: what it is now, and what its own card tells."""
+    """Write `README.md` of the adapter folded into its base: what it is now, and what its own card tells."""
     assert job.adapter is not None
     card = job.adapter / "README.md"
     told = card.read_text(encoding="utf-8") if card.is_file() else ""
