@@ -90,7 +90,7 @@ def test_a_call_that_was_never_made_stops_the_replay(
     """The error names stage, agent and what differs, and how to go on."""
     assert replay("--name", "hot", "--set", "with.temperature=0.3") == 5
     said = capsys.readouterr().err
-    assert "stage 1/make: the agent 'propose' asks synth.teachers.oracle:task_teacher" in said
+    assert "stage 1/profile: the agent 'label' asks synth.teachers.oracle:task_teacher" in said
     assert f"what was never asked in {recorded}" in said
     assert "sampling.temperature: 0.7 then, 0.3 now" in said
     assert "--name hot and without --replay" in said
