@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from synth.cli.story import ancestry, call_steps, headline, line, texts
+from synth.cli.story import ancestry, call_steps, headline, line, plain, texts
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -45,10 +45,8 @@ def command(sample: str, run: Path, full: bool, as_json: bool) -> None:
 
 
 def _parts(told: Explanation, full: bool) -> Iterator[RenderableType]:
-    from rich.text import Text
-
     story = told.story
-    yield Text(headline(story), style="bold")
+    yield plain(headline(story), style="bold")
     if story.origins:
         yield ancestry(story.origins)
     for ancestor in told.ancestors:
@@ -62,6 +60,6 @@ def _parts(told: Explanation, full: bool) -> Iterator[RenderableType]:
     for rejection in story.rejections:
         if rejection.raw:
             yield line("refused text", rejection.reason)
-            yield Text(rejection.raw)
+            yield plain(rejection.raw)
     yield line("outcome", "")
-    yield from (Text(sentence) for sentence in told.outcome)
+    yield from (plain(sentence) for sentence in told.outcome)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import click
 
 from synth.errors import SynthError
+from synth.terminal import harmless
 
 __all__ = ["main"]
 
@@ -88,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         cli.main(args=list(arguments) if arguments is not None else None, standalone_mode=False)
     except SynthError as error:
-        click.echo(f"synth: {error}", err=True)
+        click.echo(harmless(f"synth: {error}"), err=True)
         sys.exit(error.exit_code)
     except click.ClickException as error:
         error.show()

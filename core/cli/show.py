@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from synth.cli.story import ancestry, clip, headline, line, texts
+from synth.cli.story import ancestry, clip, headline, line, plain, texts
+from synth.terminal import harmless
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -50,37 +51,34 @@ def command(run: Path, sample: str | None, as_json: bool) -> None:
 
 def _listed(found: Listing, run: Path) -> Iterator[RenderableType]:
     from rich.table import Table
-    from rich.text import Text
 
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True, overflow="ellipsis")
     for one in found.records:
-        what = Text(f"{one.reason} {one.count:,}", "red") if one.reason else Text("kept", "green")
-        table.add_row(one.id, what, Text(" ".join(one.text.split())))
+        what = plain(f"{one.reason} {one.count:,}", "red") if one.reason else plain("kept", "green")
+        table.add_row(one.id, what, plain(" ".join(one.text.split())))
     number = found.records[0].round if found.records else 1
-    yield Text(f"round {number}: {found.kept:,} kept; some of them, and one for each reason to drop", "bold")
+    yield plain(f"round {number}: {found.kept:,} kept; some of them, and one for each reason to drop", "bold")
     yield table
-    yield Text(f"synth show {run} ID tells of one; synth view {run} has all, with a search", "dim")
+    yield plain(f"synth show {run} ID tells of one; synth view {run} has all, with a search", "dim")
 
 
 def _parts(story: Story) -> Iterator[RenderableType]:
-    from rich.text import Text
-
-    yield Text(headline(story), style="bold")
+    yield plain(headline(story), style="bold")
     sample = story.sample
     if sample is not None:
         yield from texts(sample)
         if sample.verdicts:
             said = (f"{verdict.name} {verdict.value} (by {verdict.by})" for verdict in sample.verdicts)
             yield line("verdicts", ", ".join(said))
-        plain = {key: value for key, value in sample.meta.items() if key != "question"}
-        if plain:
-            yield line("meta", ", ".join(f"{key}: {value}" for key, value in plain.items()))
+        notes = {key: value for key, value in sample.meta.items() if key != "question"}
+        if notes:
+            yield line("meta", ", ".join(f"{key}: {value}" for key, value in notes.items()))
     for rejection in story.rejections:
         yield line("refused", f"{rejection.reason} in {rejection.stage}, {rejection.node}")
-        yield from (Text(clip(text)) for text in (rejection.detail, rejection.raw) if text)
+        yield from (plain(clip(text)) for text in (rejection.detail, rejection.raw) if text)
     if story.makers:
         yield _calls(story.makers)
     if story.origins:
@@ -119,7 +117,9 @@ def _search(found: SearchTree) -> Tree:
         text = Text(head + (", chosen" if index == found.found else ""), style=style)
         for title, said in (("reflection", node.reflection), ("response", node.response)):
             if said:
-                text.append(f"\n{title}: ", style="italic").append(clip(said), style="not bold not dim")
+                text.append(f"\n{title}: ", style="italic").append(
+                    harmless(clip(said)), style="not bold not dim"
+                )
         return text
 
     def grow(branch: Tree, index: int) -> None:

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from synth.figures import compact, count, duration
 from synth.progress.stage import Stage
+from synth.terminal import harmless
 
 __all__ = ["LiveProgress"]
 
@@ -45,7 +46,7 @@ class LiveProgress:
 
     def log(self, text: str) -> None:
         """Print one line above the view."""
-        self._console.print(text, markup=False, highlight=False)
+        self._console.print(harmless(text), markup=False, highlight=False)
 
     def view(self) -> RenderableType:
         """What is shown right now."""
@@ -86,7 +87,7 @@ def _at_work(stage: Stage) -> RenderableType:
         ProgressBar(total=stage.total, completed=stage.done, width=30, pulse=stage.total is None),
         f"{stage.counted()}  {duration(stage.seconds)}".strip(),
     )
-    lines = [" · ".join(stage.facts()), stage.drops(), stage.text]
+    lines = [" · ".join(stage.facts()), stage.drops(), harmless(stage.text)]
     return Group(bar, *(Text(line, "dim", overflow="ellipsis", no_wrap=True) for line in lines if line))
 
 

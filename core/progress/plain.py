@@ -9,6 +9,7 @@ from typing import Self, TextIO
 
 from synth.figures import compact, count, duration
 from synth.progress.stage import Stage
+from synth.terminal import harmless
 
 __all__ = ["PlainProgress"]
 
@@ -38,7 +39,7 @@ class PlainProgress:
         if self._stream is None:
             return
         try:
-            print(text, file=self._stream, flush=True)
+            print(harmless(text), file=self._stream, flush=True)
         except (OSError, ValueError):
             self._stream = None
 

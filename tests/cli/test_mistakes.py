@@ -18,6 +18,7 @@ from synth import Agent
 from synth.agents import Prompt
 from synth.errors import PromptError
 from synth.records import Message
+from synth.terminal import harmless
 from tests.core.fake_run import build
 from tests.support.command import Run
 
@@ -36,6 +37,11 @@ data:
 def broken(messages: Sequence[Message]) -> str:
     """A program with a fault in it."""
     raise ValueError("out of ideas")
+
+
+def loud(messages: Sequence[Message]) -> str:
+    """A program that speaks to the terminal."""
+    return "\x1b[2J\x1b]0;a new title\x07 no JSON"
 
 
 class Text(BaseModel):
@@ -156,3 +162,15 @@ def test_the_viewers_port_is_taken(run: Run, tmp_path: Path) -> None:
     assert code == 3
     assert f"port {port} of this machine cannot be had" in err
     assert "leave it out so that a free one is taken" in err
+
+
+def test_what_others_say_cannot_play_on_the_terminal(run: Run, project: Path) -> None:
+    """A reply may hold codes that clear the screen or retitle the window: they are shown, not sent."""
+    write(project, '{program: "tests.cli.test_mistakes:loud"}')
+    for command in (("run", "flow.yaml", "--fresh"), ("show", "runs/flow"), ("status", "runs/flow")):
+        _, out, err = run(*command)
+        assert "\x1b]" not in out + err and "\x1b[2J" not in out + err
+    raw = json.loads((project / "runs/flow/rounds/1/data/rejected.jsonl").read_text().splitlines()[0])
+    _, out, _ = run("show", "runs/flow", raw["seed_id"])
+    assert "\N{SYMBOL FOR ESCAPE}[2J" in out and "\x1b[2J" not in out
+    assert harmless("a\tb\n\x7f\x9b") == "a\tb\n\N{SYMBOL FOR DELETE}\N{REPLACEMENT CHARACTER}"
