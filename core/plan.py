@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from synth.config import FlowFile
+from synth.config import FlowFile, ModelSpec
 from synth.records import Message, Question
 from synth.runs.cost import Tariff
 from synth.runs.runfiles import CallTotals, Part
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from synth.engine.flow import FlowParams
     from synth.engine.runner import Result
 
-__all__ = ["AgentPlan", "Plan", "StagePlan", "Survey", "estimate", "mean_prompt", "token_guess"]
+__all__ = ["AgentPlan", "Plan", "Rates", "StagePlan", "Survey", "estimate", "mean_prompt", "token_guess"]
 
 WIDTH = 256
 """Calls in flight that the short end of a time reckons with, where no `concurrency` is written."""
@@ -39,6 +39,21 @@ class Survey:
     results: Mapping[str, Sequence[Result]] = field(default_factory=dict)
     path: Path = Path("flow.yaml")
     """The flow file, for flows that read documents of their own."""
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What a person states of speeds: tokens a second that one server of a role generates with all its
+    calls in flight (the role "" stands for all), and that training takes."""
+
+    generated: Mapping[str, float] = field(default_factory=dict)
+    trained: float | None = None
+
+    def of(self, role: str, spec: ModelSpec) -> float | None:
+        """Tokens a second of all servers of a role; None where nothing was stated."""
+        servers = len(spec.addresses) if spec.remote else spec.server.replicas
+        rate = self.generated.get(role) or self.generated.get("")
+        return rate * max(1, servers) if rate else None
 
 
 @dataclass(frozen=True)
@@ -96,7 +111,8 @@ class StageEstimate(Part):
     seconds_least: float | None = None
     """With as many calls in flight as the models are given, none slower for it."""
     seconds_most: float | None = None
-    """With no more in flight than the probe had. None where no call was measured."""
+    """With no more in flight than the probe had. None where no call was measured. From stated rates: if
+    the roles' servers work one after another, and the short end if all work at once."""
     money: float | None = None
     """For its tokens, and for GPUs at the long end of its time."""
 
@@ -117,7 +133,9 @@ class Plan(Part):
     seconds_least: float | None
     seconds_most: float | None
     train_seconds: float | None = None
-    """Of all trainings, by how fast alike ones went here; None where none did."""
+    """Of all trainings, at the stated rate or as fast as alike ones went here; None where none did."""
+    stated: bool = False
+    """Whether times follow from rates that were stated."""
     money: float | None
     hints: list[str] = Field(default_factory=list)
     """What published experience would do otherwise."""
@@ -150,11 +168,12 @@ def estimate(
     tariff: Tariff,
     probe: int,
     pace: float | None = None,
+    rates: Rates = Rates(),
 ) -> Plan:
     """Put numbers to a flow's plan; `measured` are the sums of calls made so far, by stage, and
-    `pace` tokens a second of trainings like this one's."""
-    flow = survey.flow
-    rows = [_stage(stage, flow, measured, tariff, probe) for stage in stages]
+    `pace` tokens a second of trainings like this one's. Stated `rates` go before what was measured."""
+    flow, pace = survey.flow, rates.trained or pace
+    rows = [_stage(stage, flow, measured, tariff, probe, rates) for stage in stages]
     agents = [(row.rounds, agent) for row in rows for agent in row.agents]
     learnt = sum(row.rounds * row.train_tokens for row in rows)
     return Plan(
@@ -168,6 +187,7 @@ def estimate(
         tokens=sum(times * (agent.prompt_tokens + agent.completion_tokens) for times, agent in agents),
         train_tokens=learnt,
         train_seconds=learnt / pace if pace else None,
+        stated=bool(rates.generated or rates.trained),
         seconds_least=_sum((row.rounds, row.seconds_least) for row in rows if row.agents),
         seconds_most=_sum((row.rounds, row.seconds_most) for row in rows if row.agents),
         money=_sum((row.rounds, row.money or 0.0) for row in rows) if tariff.prices.known else None,
@@ -175,21 +195,33 @@ def estimate(
 
 
 def _stage(
-    stage: StagePlan, flow: FlowFile, measured: Sequence[CallTotals], tariff: Tariff, probe: int
+    stage: StagePlan,
+    flow: FlowFile,
+    measured: Sequence[CallTotals],
+    tariff: Tariff,
+    probe: int,
+    rates: Rates,
 ) -> StageEstimate:
     agents, least, most, known = [], 0.0, 0.0, True
     local = 0.0
+    stated: dict[str, float] = {}
     for plan in stage.agents:
         mean = _mean(stage.like or stage.name, plan.agent, measured)
         spec = flow.models[plan.role]
         agents.append(_agent(plan, mean, spec.title, tariff))
+        local += plan.role in tariff.local
+        if spec.kind == "program" and rates.generated:
+            continue
+        if (rate := rates.of(plan.role, spec)) is not None:
+            stated[plan.role] = stated.get(plan.role, 0.0) + agents[-1].completion_tokens / rate
+            continue
         if mean is None:
             known = known and plan.calls == 0
             continue
         seconds = plan.calls * mean.seconds
         least += seconds / max(1.0, min(spec.concurrency or WIDTH, plan.calls))
         most += seconds / max(1.0, min(probe, stage.seeds))
-        local += plan.role in tariff.local
+    least, most = least + max(stated.values(), default=0.0), most + sum(stated.values())
     money = None
     if tariff.prices.known:
         gpu = tariff.of_gpus(tariff.gpus * most) if local else 0.0

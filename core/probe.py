@@ -23,7 +23,7 @@ from synth.errors import SynthError
 from synth.flows import load_flow_module
 from synth.flows.answering import exam_graph, question_messages, question_seeds
 from synth.journal import Journal
-from synth.plan import AgentPlan, Plan, StagePlan, Survey, estimate, mean_prompt
+from synth.plan import AgentPlan, Plan, Rates, StagePlan, Survey, estimate, mean_prompt
 from synth.progress import Progress
 from synth.records import Seed
 from synth.rounds.prepare import make_team
@@ -64,8 +64,11 @@ def _spread(seeds: Iterable[Seed], few: int) -> list[Seed]:
     return [kept[i * len(kept) // few] for i in range(few)]
 
 
-async def plan_run(loaded: Loaded, folder: RunFolder, probe: int, progress: Progress) -> Plan:
-    """What the run in `folder` will take, from `probe` seeds a stage; 0 asks nobody.
+async def plan_run(
+    loaded: Loaded, folder: RunFolder, probe: int, progress: Progress, rates: Rates | None = None
+) -> Plan:
+    """What the run in `folder` will take, from `probe` seeds a stage; 0 asks nobody. Times follow from
+    `rates`, where they are stated.
 
     Raises `SynthError` for a flow that does not say how its stages multiply.
     """
@@ -100,7 +103,9 @@ async def plan_run(loaded: Loaded, folder: RunFolder, probe: int, progress: Prog
     survey = Survey(loaded.flow, loaded.params, sources, session.found, loaded.path)
     student = loaded.flow.models.get("student")
     pace = training_pace(folder.path.parent, student.title, loaded.flow.train) if student else None
-    plan = estimate(survey, _whole_round(flow.plan(survey), survey), calls, tariff, probe, pace)
+    plan = estimate(
+        survey, _whole_round(flow.plan(survey), survey), calls, tariff, probe, pace, rates or Rates()
+    )
     hint = split_hint(loaded.flow, loaded.params.examples)
     return plan.model_copy(update={"hints": [hint] if hint else []})
 

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 __all__ = ["plan_tables"]
 
+STATED = (
+    " Time: at the stated rates, from all roles' servers busy at once to one after the other; without "
+    "starting servers."
+)
+
 
 def plan_tables(plan: Plan) -> Iterator[Table | Text]:
     """The stages of a round, the sum over all rounds, and how far it can be trusted."""
@@ -76,18 +81,11 @@ def _trained(plan: Plan) -> str:
 
 def _trust(plan: Plan) -> str:
     if not plan.probe:
-        times = (
-            " Times follow from the rates that were stated: with all roles' servers busy at once, to one after "
-            "the other; without starting servers."
+        asked = (
+            "Nobody was asked: every answer is reckoned at its token limit, every prompt at four characters "
+            "a token, and the student as failing everything. These are upper bounds; --probe 8 measures."
         )
-        return (
-            (times if plan.stated else "").strip()
-            + " " * plan.stated
-            + (
-                "Nobody was asked: every answer is reckoned at its token limit, every prompt at four characters "
-                "a token, and the student as failing everything. These are upper bounds; --probe 8 measures."
-            )
-        )
+        return asked + STATED if plan.stated else asked
     gpus = f" GPUs: {plan.gpus}, paid for at the long end." if plan.gpus else ""
     agents = [agent for stage in plan.stages for agent in stage.agents]
     unmeasured = dict.fromkeys(agent.agent for agent in agents if agent.calls and not agent.measured)

@@ -16,6 +16,7 @@ from synth import doctor
 from synth.cli.new import FLOWS
 from synth.errors import ServerError
 from synth.flows import BUILT_IN
+from synth.gpu import Gpu
 from tests.support.command import Run
 
 
@@ -93,12 +94,33 @@ def test_a_vllm_that_cannot_be_imported_says_why(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_gpu_is_told_as_nvidia_smi_tells_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = subprocess.CompletedProcess([], 0, "NVIDIA H200, 143771 MiB, 143000 MiB, 570.1\n", "")
+    told = subprocess.CompletedProcess([], 0, "0, GPU-1, NVIDIA H200, 143771, 143000\n", "")
     monkeypatch.setattr(shutil, "which", lambda name: "/usr/bin/nvidia-smi")
     monkeypatch.setattr(subprocess, "run", lambda *arguments, **named: told)
-    assert doctor._gpu().said == "NVIDIA H200, 143771 MiB, 143000 MiB, 570.1"
+    assert doctor._gpu().said == "0: NVIDIA H200, 139.6 of 140.4 GiB free"
     monkeypatch.setattr(doctor, "build_of", lambda python: "cpu")
     assert "BACKEND=gpu" in doctor._vllm().cure
+
+
+def test_a_flows_profiles_are_held_against_this_machine(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a small GPU one profile sleeps, the large one says what it lacks; on a processor memory decides."""
+    flow = Path(__file__).parents[2] / "flows/agentinstruct.yaml"
+    card = Gpu("0", "GPU-1", "NVIDIA L4", 23034 << 20, 22500 << 20)
+    monkeypatch.setattr(doctor, "visible_gpus", lambda: (card,))
+    monkeypatch.setattr(doctor, "build_of", lambda python: "gpu")
+    monkeypatch.setattr(doctor, "free_ram", lambda: 64 << 30)
+    code, out, _ = run("doctor", flow)
+    said = {line[8:34].strip(): line[34:] for line in out.splitlines()}
+    assert code == 0 and said["no profile"].startswith("fits: smollm2-135m (student): 0.")
+    assert said["--profile gpu-24gb"].startswith("fits: ") and "sleep" in said["--profile gpu-24gb"]
+    assert said["--profile gpu-80gb"].startswith("does not fit: the models need smollm2-1.7b (student)")
+    assert "each, and 1 can be used" in said["--profile gpu-8x80gb"]
+
+    monkeypatch.setattr(doctor, "visible_gpus", lambda: ())
+    monkeypatch.setattr(doctor, "free_ram", lambda: 1 << 30)
+    code, out, _ = run("doctor", flow)
+    assert code == 1 and "BROKEN" in out and "none fits this machine" in out
+    assert "no profile                does not fit: no GPU: about" in out
 
 
 def test_a_port_in_use_is_only_a_note(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,14 +11,14 @@ import pytest
 import yaml
 
 from synth.cli.plan_table import plan_tables
-from synth.config import Loaded, Train, load_flow
+from synth.config import Loaded, ModelSpec, Train, load_flow
 from synth.engine.folder import RunFolder
 from synth.engine.session import Session
 from synth.flowfiles import params_of
 from synth.flows.answering import exam_graph, question_seeds
 from synth.flows.stat import generate
 from synth.journal import Journal
-from synth.plan import Plan
+from synth.plan import Plan, Rates
 from synth.probe import plan_run
 from synth.progress import make_progress
 from synth.runs.pace import training_pace
@@ -192,3 +192,23 @@ def test_training_is_timed_by_alike_trainings_alone(tmp_path: Path) -> None:
     (tmp_path / "a" / "rounds" / "2" / "train").mkdir(parents=True)
     (tmp_path / "a" / "rounds" / "2" / "train" / "result.json").write_text("{")
     assert training_pace(tmp_path, "small", train) == 200.0
+
+
+async def test_stated_rates_give_the_hours(tmp_path: Path, server: ScriptedServer) -> None:
+    """Tokens over tokens a second, a role's servers together: all roles at once at best, in turn at worst."""
+    rates = Rates({"": 10.0, "student": 40.0}, trained=5.0)
+    plain = await planned(tmp_path, server, 0)
+    quiet = make_progress(quiet=True)
+    plan = await plan_run(flow(tmp_path, server.base_url), RunFolder(tmp_path / "run"), 0, quiet, rates)
+    assert plain.seconds_most is None and not plain.stated and plan.stated
+    made: dict[str, float] = {}
+    for stage in plan.stages:
+        for agent in stage.agents:
+            made[agent.role] = made.get(agent.role, 0.0) + stage.rounds * agent.completion_tokens
+    rate = {"student": 40.0}
+    assert plan.seconds_most == pytest.approx(sum(n / rate.get(role, 10.0) for role, n in made.items()))
+    assert plan.seconds_least is not None and plan.seconds_least <= plan.seconds_most
+    assert plan.train_seconds == pytest.approx(plan.train_tokens / 5.0)
+    assert "at the stated rates" in "".join(str(part) for part in plan_tables(plan))
+    many = ModelSpec(model="m", base_url=("http://a/v1", "http://b/v1"))
+    assert Rates({"": 3.0}).of("any", many) == 6.0 and Rates().of("any", many) is None
