@@ -81,7 +81,7 @@ class _Nodes:
         context, seed = runtime.context, state["seed"]
         question = Question.model_validate(seed.data)
         better, worse = state["chosen"], state["rejected"]
-        if self.params.arm == "control-reversed":
+        if self._turned(context):
             better, worse = worse, better
         sides = {"chosen": better, "rejected": worse, **state.get("ladder", {})}
         measured = {name: await self._measure(reply, question) for name, reply in sides.items()}
@@ -96,6 +96,12 @@ class _Nodes:
             "output": output,
             "samples": [self._sample(context, question, better, worse, measured)],
         }
+
+    def _turned(self, context: Context) -> bool:
+        """Whether the sides change places: in the tied control by lot, or each seed of an experiment would
+        teach the same chance difference between first and second answers."""
+        tied = self.params.arm == "control-tied" and context.rng.random() < 0.5
+        return tied or self.params.arm == "control-reversed"
 
     async def _answer(
         self, state: Pairing, runtime: Runtime[Context], role: str, agent: str, first: int = 0

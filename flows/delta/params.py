@@ -25,7 +25,7 @@ class Params(FlowParams):
     ] = "fixed"
     """`faithful`: as published, every pair, cut-off answers taught as finished ones. `fixed`: a cut-off
     answer is given no end, and pairs of identical answers or with an empty one are dropped. The controls
-    treat answers likewise. `control-tied`: two independent answers of the chosen role.
+    treat answers likewise. `control-tied`: two independent answers of the chosen role, in an order by lot.
     `control-reversed`: the pair the other way round. `control-length-matched`: only pairs of nearly equal
     length. `control-sft`: the chosen answers alone, by supervised training. `control-none`: no training,
     the same student examined twice."""

@@ -140,6 +140,10 @@ async def test_controls_change_only_what_they_control(begin: Callable[..., Sessi
     assert report(session)["chosen"]["role"] == "weak"
     assert lengths(tied) == {(3, 3)}
     assert all(sample.chosen != sample.rejected for sample in tied)
+    first = [
+        sections.strong(sample.prompt) == sample.chosen[0]["content"] for sample in tied if sample.chosen
+    ]
+    assert set(first) == {True, False}  # by lot, so that another seed draws another chance difference
     assert [s.completion for s in alone] == [s.chosen for s in fixed]
 
 
