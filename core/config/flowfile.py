@@ -7,7 +7,7 @@ from these classes. `with` belongs to the flow, which types it with a model of i
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -43,6 +43,9 @@ __all__ = [
     "Train",
     "WarmStart",
 ]
+
+
+_Section = TypeVar("_Section", Curate, CollapseRules)
 
 
 class FlowFile(Strict):
@@ -151,6 +154,17 @@ class FlowFile(Strict):
                 raise ValueError(f"there is no data.{name}; name one of: {', '.join(sources)}")
         return curriculum
 
+    @field_validator("curate", "collapse")
+    @classmethod
+    def _embedders_embed(cls, section: _Section, info: ValidationInfo) -> _Section:
+        specs: dict[str, ModelSpec] = info.data.get("models") or {}
+        for role in [embedder.role for embedder in section.embedders] if specs else ():
+            if role not in specs:
+                raise ValueError(f"there is no models.{role}; add it, with 'api: embeddings'")
+            if specs[role].kind != "program" and specs[role].api != "embeddings":
+                raise ValueError(f"models.{role} writes text; give it 'api: embeddings'")
+        return section
+
     @field_validator("curate")
     @classmethod
     def _askers_are_roles(cls, curate: Curate, info: ValidationInfo) -> Curate:
@@ -158,11 +172,6 @@ class FlowFile(Strict):
         for role in curate.writers if specs else ():
             if role not in specs:
                 raise ValueError(f"there is no models.{role}; name one of: {', '.join(specs)}")
-        for role in [embedder.role for embedder in curate.embedders] if specs else ():
-            if role not in specs:
-                raise ValueError(f"there is no models.{role}; add it, with 'api: embeddings'")
-            if specs[role].kind != "program" and specs[role].api != "embeddings":
-                raise ValueError(f"models.{role} writes text; give it 'api: embeddings'")
         return curate
 
     @model_validator(mode="after")

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from synth.config.selection import Embedder
 from synth.config.strict import Strict
 
 __all__ = ["VERIFIERS", "CollapseRules", "Evaluate", "Gate", "Guard"]
@@ -97,6 +98,8 @@ class Gate(Strict):
 class CollapseRules(Strict):
     """When a round's data end the run, before training. Each is off unless it is written."""
 
+    embedding: Embedder | None = None
+    """Vendi score and spread by meaning: `embedding: {}` asks the role `embedder`. Else by shared words."""
     min_distinct: float | None = Field(default=None, gt=0)
     """Least distinct n-grams (EAD) of the examples."""
     max_vendi_fall: float | None = Field(default=None, gt=0, lt=1)
@@ -109,3 +112,8 @@ class CollapseRules(Strict):
     """Most the mean answer length may differ from round 1's, as a share of it."""
     max_repeated: float | None = Field(default=None, ge=0, le=1)
     """Largest share of examples that repeat, or nearly, one of an earlier round."""
+
+    @property
+    def embedders(self) -> tuple[Embedder, ...]:
+        """Who embeds texts for the watch."""
+        return (self.embedding,) if self.embedding is not None else ()

@@ -1,7 +1,7 @@
 """The collapse watch: is each round's data as varied as the first's, and not the last round's again?
 
 Models trained on their own output narrow (Shumailov et al., Nature 631, 2024). The figures are of
-the student's training examples, and rest on words and tokens alone: no model is asked.
+the student's training examples, and rest on words and tokens; two of them on meanings, where a model embeds.
 """
 
 from __future__ import annotations
@@ -9,16 +9,22 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from synth.config.flowfile import CollapseRules
 from synth.data.documents.near import NearDuplicates
 from synth.measure.variety import distinct, spread, vendi
+from synth.measure.vectors import word_vectors
 from synth.records import Sample, content_id
 from synth.runs.runfiles import Part, read_lines
 
-__all__ = ["Collapse", "measure"]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["Collapse", "compared", "measure"]
 
 MOST = 2000
 """Examples that the n-grams are counted of, the first in training order: EAD depends little on more."""
@@ -37,11 +43,13 @@ class Collapse(Part):
     distinct_within: float | None = None
     """The same among the answers to one prompt, the mean over prompts that have several."""
     vendi: float
-    """Effective number of different examples among at most 400 (arXiv 2210.02410), by shared words."""
+    """Effective number of different examples among at most 400 (arXiv 2210.02410)."""
     vendi_change: float = 0.0
     """Against round 1, as a share of its score."""
     spread: float | None = None
     """Mean cosine distance of two of these examples."""
+    compared_by: Literal["words", "meaning"] = "words"
+    """What the examples are like each other in, for the two figures above."""
     length: float
     """Mean words of an answer."""
     length_drift: float = 0.0
@@ -93,6 +101,11 @@ class Collapse(Part):
             )
 
 
+def compared(samples: Sequence[Sample]) -> list[str]:
+    """The texts that Vendi score and spread compare."""
+    return [_text(sample) for sample in samples[:SPREAD]]
+
+
 def measure(
     samples: Sequence[Sample],
     *,
@@ -100,10 +113,11 @@ def measure(
     first: Collapse | None,
     tokenizer: Path,
     exam: float | None = None,
+    meanings: NDArray[np.float32] | None = None,
 ) -> Collapse:
     """The figures; `earlier` are files of samples, `first` is what round 1 came to, `exam` the level
-    of the student that made them."""
-    texts = [f"{_asked(sample)}\n{_answer(sample)}" for sample in samples]
+    of the student that made them, `meanings` are vectors of what `compared` gives."""
+    texts = [_text(sample) for sample in samples]
     length = sum(len(_answer(sample).split()) for sample in samples) / len(samples)
     scores = _scores(samples)
     within = NearDuplicates()
@@ -113,14 +127,16 @@ def measure(
         answers[content_id(sample.prompt)].append(_answer(sample))
     several = [group for group in answers.values() if len(group) > 1]
     shares = [distinct(group, tokenizer) for group in several]
-    effective = vendi(texts[:SPREAD])
+    vectors = word_vectors(texts[:SPREAD]) if meanings is None else meanings
+    effective = vendi(vectors)
     return Collapse(
         examples=len(samples),
         distinct=distinct(texts[:MOST], tokenizer),
         distinct_within=sum(shares) / len(shares) if shares else None,
         vendi=effective,
         vendi_change=effective / first.vendi - 1 if first and first.vendi else 0.0,
-        spread=spread(texts[:SPREAD]),
+        spread=spread(vectors),
+        compared_by="words" if meanings is None else "meaning",
         length=length,
         length_drift=length / first.length - 1 if first and first.length else 0.0,
         similar=sum(not within.add(text) for text in texts) / len(texts),
@@ -145,10 +161,14 @@ def _repeated(
         for sample in read_lines(path, Sample, []):
             if sample.learner in learners:
                 known.add(sample.id)
-                near.add(f"{_asked(sample)}\n{_answer(sample)}")
+                near.add(_text(sample))
     same = [sample.id in known for sample in samples]
     like = [exact or near.knows(text) for exact, text in zip(same, texts, strict=True)]
     return sum(like) / len(like), sum(same) / len(same)
+
+
+def _text(sample: Sample) -> str:
+    return f"{_asked(sample)}\n{_answer(sample)}"
 
 
 def _asked(sample: Sample) -> str:

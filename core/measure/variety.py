@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from synth.measure.vectors import word_vectors
+from synth.measure.vectors import unit
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,39 +38,31 @@ def distinct(texts: Sequence[str], tokenizer: Path) -> float:
     return sum(found) / len(found) if found else 0.0
 
 
-def vendi(texts: Sequence[str]) -> float:
-    """The Vendi score (arXiv 2210.02410): exponential of the entropy of the eigenvalues of the texts'
-    cosine similarities over their number. 1 for texts all the same, their number for texts without
-    a word in common.
-
-    Similarity is of TF-IDF vectors of hashed words, so texts that say the same in other words count
-    as different.
+def vendi(vectors: NDArray[np.float32]) -> float:
+    """The Vendi score (arXiv 2210.02410) of texts, a vector each: exponential of the entropy of the
+    eigenvalues of their cosine similarities over their number. 1 for texts all the same, their number
+    for texts that have nothing in common.
     """
     import numpy as np
 
-    values = np.linalg.eigvalsh(_similar(texts) / len(texts))
+    values = np.linalg.eigvalsh(_similar(vectors) / len(vectors))
     values = values[values > 1e-12] / values[values > 1e-12].sum()
     return float(np.exp(-(values * np.log(values)).sum()))
 
 
-def spread(texts: Sequence[str]) -> float | None:
-    """Mean cosine distance of two different texts, 0 (all the same words) to 1; None for fewer than two.
-
-    Of the same vectors as the Vendi score.
-    """
-    n = len(texts)
+def spread(vectors: NDArray[np.float32]) -> float | None:
+    """Mean cosine distance of two different texts, 0 for texts all the same; None for fewer than two."""
+    n = len(vectors)
     if n < 2:
         return None
-    alike = _similar(texts)
+    alike = _similar(vectors)
     return float(1 - (alike.sum() - alike.trace()) / (n * (n - 1)))
 
 
-def _similar(texts: Sequence[str]) -> NDArray[np.float64]:
+def _similar(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
     """The texts' cosine similarities; a text without words is like none."""
     import numpy as np
 
-    rows = word_vectors(texts)
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    rows = rows / np.where(lengths > 0, lengths, 1)
+    rows = unit(vectors)
     found: NDArray[np.float64] = (rows @ rows.T).astype(np.float64)
     return found

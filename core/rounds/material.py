@@ -51,7 +51,7 @@ async def make_data(session: Session, flow: Flow, team: Team) -> Curated:
     write_dataset(folder, curated, session.rejections(), _facts(session, flow))
     session.finish("curate", _counts(curated))
     if tokenizer is not None:
-        watch(session, curated.of("student"), tokenizer)
+        await watch(session, curated.of("student"), tokenizer)
     return curated
 
 

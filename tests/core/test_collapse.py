@@ -9,9 +9,13 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from synth.config import CollapseRules
+from synth.errors import ConfigError
 from synth.measure.collapse import Collapse, measure
 from synth.measure.variety import distinct, spread, vendi
-from synth.records import Sample, Verdict
+from synth.measure.vectors import word_vectors
+from synth.records import Message, Sample, Verdict
+from tests.core.test_round_rules import read, rounds
+from tests.support.nights import load, place
 
 WORDS = [f"w{n}" for n in range(500)]
 
@@ -55,9 +59,9 @@ def test_distinct_is_the_published_formula(tokenizer: Path) -> None:
 
 def test_vendi_counts_different_texts() -> None:
     """One for texts all the same, their number for texts without a word in common."""
-    assert vendi(["a b c"] * 5) == pytest.approx(1)
-    assert vendi(["a", "b", "c", "d"]) == pytest.approx(4)
-    assert 1 < vendi(["a b", "a c", "a d"]) < 3
+    assert vendi(word_vectors(["a b c"] * 5)) == pytest.approx(1)
+    assert vendi(word_vectors(["a", "b", "c", "d"])) == pytest.approx(4)
+    assert 1 < vendi(word_vectors(["a b", "a c", "a d"])) < 3
 
 
 def test_a_round_is_held_against_the_first(tokenizer: Path, tmp_path: Path) -> None:
@@ -108,7 +112,31 @@ def test_a_kinder_judge_is_told_from_a_better_student() -> None:
 
 def test_spread_is_the_mean_distance() -> None:
     """0 for texts all the same, 1 for texts without a word in common; one text has none."""
-    assert spread(["a b c"] * 4) == pytest.approx(0, abs=1e-6)
-    assert spread(["a", "b", "c"]) == pytest.approx(1)
-    assert spread(["a", "a", "b", "b"]) == pytest.approx(2 / 3)
-    assert spread(["a"]) is None
+    assert spread(word_vectors(["a b c"] * 4)) == pytest.approx(0, abs=1e-6)
+    assert spread(word_vectors(["a", "b", "c"])) == pytest.approx(1)
+    assert spread(word_vectors(["a", "a", "b", "b"])) == pytest.approx(2 / 3)
+    assert spread(word_vectors(["a"])) is None
+
+
+def one_meaning(messages: Sequence[Message]) -> str:
+    """A program that embeds: all texts say the same, but for those that it refuses."""
+    return "I cannot" if messages[-1]["content"].endswith("right 3") else "[0.6, 0.8]"
+
+
+def test_examples_are_compared_by_meaning_where_a_model_embeds(tmp_path: Path) -> None:
+    """Four different texts of one meaning count as one; one whose vector is lost is left out."""
+    rounds(tmp_path, ["test=.4"])
+    by_words = read(tmp_path, "1/collapse.json")
+    place(tmp_path / "again", ["test=.4"])
+    rounds(
+        tmp_path / "again",
+        ["test=.4"],
+        "models.embedder={program: 'tests.core.test_collapse:one_meaning'}",
+        "collapse.embedding={}",
+    )
+    by_meaning = read(tmp_path / "again", "1/collapse.json")
+    assert (by_words["compared_by"], by_meaning["compared_by"]) == ("words", "meaning")
+    assert by_words["vendi"] > 1.5 and by_words["spread"] > 0.1
+    assert (by_meaning["vendi"], by_meaning["spread"]) == pytest.approx((1, 0), abs=1e-6)
+    with pytest.raises(ConfigError, match=r"there is no models\.embedder"):
+        load(tmp_path / "plain.yaml", ["collapse.embedding={}"], None)
