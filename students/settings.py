@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from synth.config.objectives import NEEDS
 from synth.errors import TrainError
 from synth.students.job import TrainJob
 from synth.students.weights import require_bitsandbytes
@@ -24,6 +25,15 @@ def trl_settings(job: TrainJob, processes: int) -> dict[str, Any]:
         raise TrainError(
             f"training with {processes} processes: batch_size {train.batch_size} cannot be shared equally",
             f"make train.batch_size a multiple of {processes}",
+        )
+    if (
+        NEEDS[train.objective] == "demonstrations"
+        and batch * train.gradient_accumulation % train.grpo.generations
+    ):
+        raise TrainError(
+            f"training with {processes} processes: each makes {batch * train.gradient_accumulation} attempts "
+            f"a step, and '{train.objective}' wants whole groups of {train.grpo.generations} in one process",
+            "raise train.batch_size or train.gradient_accumulation, or lower train.grpo.generations",
         )
     if train.optimizer == "paged-adamw-8bit":
         require_bitsandbytes("train.optimizer: paged-adamw-8bit")

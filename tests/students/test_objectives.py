@@ -20,6 +20,7 @@ from synth.students.job import TrainJob
 from synth.students.kto import unpaired
 from synth.students.log import read_log
 from synth.students.losses.pear import pear_weights
+from synth.students.settings import trl_settings
 from synth.students.tiny import tiny_tokenizer
 from synth.students.tokens import tokenised
 from synth.students.training import train
@@ -259,6 +260,14 @@ def test_wrong_rows_and_settings_are_named(job_of, data: Path) -> None:
             train(job_of("sft", "bits", train={"lora": Lora(bits=4)}))
     with pytest.raises(TrainError, match="mlflow, which is not installed"):
         train(job_of("sft", "tracked", train={"trackers": ("mlflow",)}))
+
+
+def test_a_group_is_never_split_over_processes(job_of) -> None:
+    """HPT and Prefix-RFT hold the attempts of a group against each other where they are made."""
+    job = job_of("hpt", train={"grpo": {**HYBRID, "generations": 8}, "batch_size": 8})
+    assert trl_settings(job, 1)["per_device_train_batch_size"] == 8
+    with pytest.raises(TrainError, match="each makes 4 attempts a step, and 'hpt' wants whole groups of 8"):
+        trl_settings(job, 2)
 
 
 def test_a_broken_step_names_its_rows(job_of) -> None:
