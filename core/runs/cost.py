@@ -115,13 +115,14 @@ def worked(journal: JournalView, row: StageRow) -> float | None:
 
 
 def gpus_held(models: Iterable[ModelSpec]) -> int:
-    """GPUs that the local servers of these models hold on this machine; every server begins
-    with the first, so the widest counts, with its replicas."""
-    held = (
-        spec.server.tensor_parallel_size * spec.server.replicas for spec in models if spec.kind == "local"
-    )
-    widest = max(held, default=0)
-    return min(widest, len(list(_DEVICES.glob("nvidia[0-9]*"))))
+    """GPUs of this machine that the local servers of these models hold: each goes where most is left
+    (`synth.gpu.share`), so they share one only where there are more servers than GPUs."""
+    wanted = {
+        (spec.title, spec.api): spec.server.tensor_parallel_size * spec.server.replicas
+        for spec in models
+        if spec.kind == "local"
+    }
+    return min(sum(wanted.values()), len(list(_DEVICES.glob("nvidia[0-9]*"))))
 
 
 def _stage_rows(key: str, calls: list[CallTotals], tariff: Tariff, gpu_seconds: float) -> list[CostRow]:

@@ -136,7 +136,7 @@ class Mirror:
             name = path.relative_to(self._folder)
             parts = name.parts
             left_out = parts[0] in FOLDERS_LEFT_OUT or any(part.startswith("checkpoint-") for part in parts)
-            if left_out or str(name) in LEFT_OUT or path.suffix == ".part" or not path.is_file():
+            if left_out or str(name) in LEFT_OUT or path.suffix in (".part", ".lock") or not path.is_file():
                 continue
             with contextlib.suppress(FileNotFoundError):
                 stat = path.stat()

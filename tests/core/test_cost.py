@@ -78,8 +78,9 @@ def test_without_prices_there_is_no_money_but_all_tokens() -> None:
 def test_gpus_are_counted_once_however_many_servers_share_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Servers begin with the first GPU, so the widest decides; a machine without any has none."""
+    """Each server has GPUs of its own while there are enough; a machine without any has none."""
     specs = [
+        ModelSpec(model="a"),
         ModelSpec(model="a"),
         ModelSpec.model_validate({"model": "b", "server": {"tensor_parallel_size": 2}}),
         ModelSpec(program="x:y"),
@@ -88,8 +89,10 @@ def test_gpus_are_counted_once_however_many_servers_share_them(
     assert gpus_held(specs) == 0
     for name in ("nvidia0", "nvidia1", "nvidia2", "nvidiactl"):
         (tmp_path / name).touch()
+    assert gpus_held(specs) == 3
+    (tmp_path / "nvidia0").unlink()
     assert gpus_held(specs) == 2
-    assert gpus_held(specs[2:]) == 0
+    assert gpus_held(specs[3:]) == 0
 
 
 @pytest.mark.parametrize(
