@@ -100,10 +100,13 @@ def with_truths(
 
 
 def _questions(session: Session) -> dict[str, Question]:
-    """Text -> question, of all sources that may be trained on."""
+    """Text -> question, of all sources that may be trained on: bare, and as the student is asked it."""
     held_out = set(session.flow.held_out)
     names = [n for n, s in session.flow.data.items() if n not in held_out and s.shape == "questions"]
-    return {normalise(q.question): q for name in names for q in session.questions(name)}
+    found = [question for name in names for question in session.questions(name)]
+    bare = {normalise(question.question): question for question in found}
+    asked = session.flow.evaluate.prompt
+    return {normalise(asked.replace("{question}", text)): question for text, question in bare.items()} | bare
 
 
 def _truth(sample: Sample, known: dict[str, Question]) -> dict[str, object] | None:

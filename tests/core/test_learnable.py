@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from synth.config import DataSource, Train
+from synth.config import DataSource, Evaluate, Train
 from synth.errors import ConfigError, DataError
 from synth.flowfiles import load
 from synth.records import Question, Sample
@@ -65,10 +65,11 @@ def test_a_round_refuses_samples_that_do_not_fit() -> None:
         check_samples([answer], "student", Train(objective="grpo"), "mine")
 
 
-def session(*questions: Question, objective: str = "grpo") -> Any:
+def session(*questions: Question, objective: str = "grpo", prompt: str = "{question}") -> Any:
     """What of a session is looked at: its sources, its settings, its questions."""
     sources = {name: DataSource(source="tasks") for name in ("pool", "test")}
-    flow = SimpleNamespace(data=sources, held_out=("test",), learners={}, train=Train(objective=objective))
+    facts = {"evaluate": Evaluate(prompt=prompt), "train": Train(objective=objective)}
+    flow = SimpleNamespace(data=sources, held_out=("test",), learners={}, **facts)
     pool = {"pool": list(questions), "test": [Question.of("What is 2 + 2?", "4")]}
     return SimpleNamespace(flow=flow, train=flow.train, questions=lambda name: pool[name])
 
@@ -83,6 +84,9 @@ def test_truth_comes_from_the_flow_or_the_data() -> None:
     bare = Sample.sft(ASKED, "It is 4.", **FROM)
     [found] = truths([bare], session(known))
     assert Question.model_validate(found) == known
+    wrapped = Sample.sft([{"role": "user", "content": "Q: What is 2 + 2?\nA:"}], "It is 4.", **FROM)
+    [found] = truths([wrapped], session(known, prompt="Q: {question}\nA:"))
+    assert Question.model_validate(found) == known, "as the student is asked it"
     new = Sample.sft(ASKED, "5", meta={"question": "What is 2 + 3?", "answer": "5"}, **FROM)
     [found] = truths([new], session(known))
     assert (found["question"], found["answer"]) == ("What is 2 + 3?", "5")
