@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -28,6 +29,7 @@ def hub_rows(source: DataSource) -> Iterator[tuple[Mapping[str, Any], str, str]]
 
 
 def _rows(name: str, source: DataSource) -> Iterator[Mapping[str, Any]]:
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when the client is imported
     # Lazy: importing it takes a second, and files and task families do without.
     import datasets
 
