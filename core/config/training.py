@@ -140,7 +140,8 @@ class WarmStart(Strict):
     samples: int = Field(default=1, gt=0)
     """Answers to each question."""
     train: Train = Train(lora=None, learning_rate=2e-5)
-    """All weights, by `sft`. A scratch model has its base training on these data instead."""
+    """All weights, by `sft`. A scratch model has its base training on the answers instead, and this one only
+    where there are dialogues, after it."""
 
     @field_validator("train")
     @classmethod

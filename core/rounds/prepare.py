@@ -54,11 +54,17 @@ async def prepare_folders(flow: FlowFile, path: Path, progress: Progress) -> dic
             continue
         if isinstance(spec.model, Scratch):
             folders[role] = await _scratch(spec.model, flow, path, progress)
-            continue
-        folders[role] = await _aside(_resolve, str(spec.model))
-        if role == "student" and flow.warm_start is not None:
+        else:
+            folders[role] = await _aside(_resolve, str(spec.model))
+        if role == "student" and _has_more_to_learn(spec.model, flow):
             folders[role] = await warmed(folders[role], flow, path, progress)
     return folders
+
+
+def _has_more_to_learn(model: object, flow: FlowFile) -> bool:
+    """Whether a warm start follows. A scratch model has had the answers already, but not the dialogues."""
+    warm = flow.warm_start
+    return warm is not None and (not isinstance(model, Scratch) or warm.dialogue is not None)
 
 
 async def _aside(work: Callable[[str], Path], name: str) -> Path:
@@ -84,9 +90,10 @@ def _resolve(name: str) -> Path:
 
 
 async def _scratch(spec: Scratch, flow: FlowFile, path: Path, progress: Progress) -> Path:
-    """The tiny student, trained once for this mixture of families and settings, or for this warm start."""
+    """The tiny student, trained once for this mixture of families and settings, or for this warm start's
+    answers to bare questions, which are shorter than its dialogues and so are learnt first."""
     if flow.warm_start is not None:
-        found = await warm_rows(flow, path)
+        found = await warm_rows(flow, path, bare=True)
         return await _built(spec, content_id([spec.model_dump(), found]), found, progress)
     pool = flow.data.get("pool")
     if pool is None or pool.source != "tasks":

@@ -55,8 +55,9 @@ async def warmed(base: Path, flow: FlowFile, path: Path, progress: Progress) -> 
     return output
 
 
-async def warm_rows(flow: FlowFile, path: Path) -> list[dict[str, object]]:
-    """Prompts and answers of the warm start. No prompt is a question of the test or of a guard."""
+async def warm_rows(flow: FlowFile, path: Path, *, bare: bool = False) -> list[dict[str, object]]:
+    """Prompts and answers of the warm start, or without its dialogues if `bare`. No prompt is a question of
+    the test or of a guard."""
     warm = flow.warm_start
     assert warm is not None
     source = flow.data.get(warm.data)
@@ -69,7 +70,7 @@ async def warm_rows(flow: FlowFile, path: Path) -> list[dict[str, object]]:
     held_out = [q.question for name in exams for q in read_questions(flow.data[name], base=path.parent)]
     questions = read_questions(source, base=path.parent, exclude=held_out)
     program = ProgramEndpoint(load_program(warm.program))
-    turn = load_program(warm.dialogue) if warm.dialogue else None
+    turn = load_program(warm.dialogue) if warm.dialogue and not bare else None
     return [row for question in questions for row in await _rows(question, warm, program, turn, flow)]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from synth.config import FlowFile
 from synth.data import normalise, read_questions
 from synth.errors import DataError, ModelError
 from synth.progress import make_progress
+from synth.records import Message
 from synth.rounds import prepare, warm
 from synth.students.job import TrainJob
 from synth.verify.sections import headings
@@ -105,6 +106,36 @@ async def test_a_scratch_student_has_its_base_training_on_the_warm_data(
     assert jobs == []
     row = json.loads(built[0].read_text().splitlines()[0])
     assert headings(row["completion"][0]["content"])
+
+
+def second(messages: Sequence[Message], sample: int) -> list[Message]:
+    """Every second answer is one after another turn."""
+    turn: Message = {"role": "assistant", "content": "What?"}
+    return [*messages, turn, messages[-1]] if sample % 2 else list(messages)
+
+
+async def test_a_scratch_student_learns_bare_questions_before_dialogues(
+    jobs: list[TrainJob], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From nothing, long rows teach hardly anything: the short ones come first, then a warm start as of any
+    other model, with the dialogues among them."""
+    built: list[Path] = []
+
+    async def build(spec: object, rows: Path, output: Path, *rest: object) -> None:
+        built.append(rows)
+        output.mkdir()
+        (output / "model.safetensors").write_bytes(b"weights")
+
+    monkeypatch.setattr(prepare, "build_scratch", build)
+    flow = flow_file(dialogue=f"{__name__}:second")
+    folders = await prepare.prepare_folders(flow, PATH, make_progress(quiet=True))
+    [job] = jobs
+    assert (job.model, job.output) == (built[0].parent / "model", folders["student"])
+    turns = [
+        {len(json.loads(line)["prompt"]) for line in rows.read_text().splitlines()}
+        for rows in (built[0], job.data)
+    ]
+    assert turns == [{2}, {2, 4}]
 
 
 async def test_faults_of_the_warm_start_name_the_cure() -> None:
