@@ -49,18 +49,20 @@ def displeased(messages: Sequence[Message]) -> str:
 
 
 def complained(messages: Sequence[Message], sample: int) -> list[Message]:
-    """The dialogue of a warm start: every second answer is one to a complaint about a novice's small talk.
+    """The dialogue of a warm start: of three answers one is to the bare request, two to complaints about a
+    novice's small talk.
 
-    `messages` end with a request that carries constraints; what is complained of is all of them,
-    and every other time something that was not asked for, so that a complaint has to be read.
+    `messages` end with a request that carries constraints. The first complaint names all of them, the
+    second one that was not asked for, so that a complaint has to be read.
     """
-    if sample % 2 == 0:
+    if sample % 3 == 0:
         return list(messages)
     rng = random.Random(f"{sample}/{messages[-1]['content']}")
     missing = find_constraints(messages[-1]["content"])
-    if sample % 4 == 3:
-        asked = {one["type"] for one in missing}
-        missing = [rng.choice([one for one in NOT_ASKED if one["type"] not in asked])]
+    asked = {one["type"] for one in missing}
+    others = [one for one in NOT_ASKED if one["type"] not in asked]
+    if sample % 3 == 2 and others:
+        missing = [rng.choice(others)]
     missed = " ".join(map(describe, missing))
     feedback = rng.choice(_wordings()[rng.choice(KINDS)]).replace("{missed}", missed)
     signal = Signal.of(messages, small_talk(rng), satisfied=False, feedback=feedback)

@@ -18,7 +18,7 @@ def followed(*, after_complaint: bool) -> float:
     verdicts = []
     for number, question in enumerate(instruction_questions(SOURCE)):
         asked: list[Message] = [{"role": "user", "content": question.question}]
-        messages = complained(asked, 4 * number + 1) if after_complaint else asked
+        messages = complained(asked, 3 * number + 1) if after_complaint else asked
         verdicts.append(check(answer(messages), question.meta["constraints"]).strict[0])
     return sum(verdicts) / len(verdicts)
 
@@ -29,7 +29,7 @@ def test_it_follows_half_at_once_and_nearly_all_after_a_complaint() -> None:
     assert followed(after_complaint=True) > 0.85
 
 
-def test_every_second_dialogue_complains_of_an_answer_that_heeds_nothing() -> None:
+def test_two_of_three_answers_are_to_complaints_about_one_that_heeds_nothing() -> None:
     """The tiny student sees requests bare and complained of, in DRIFT's own form."""
     for question in instruction_questions(SOURCE):
         asked: list[Message] = [{"role": "user", "content": question.question}]
@@ -37,13 +37,14 @@ def test_every_second_dialogue_complains_of_an_answer_that_heeds_nothing() -> No
         first, reply, complaint = complained(asked, 1)
         assert first == asked[0] and complaint["role"] == "user"
         assert not check(reply["content"], question.meta["constraints"]).strict[0]
+        assert [len(complained(asked, sample)) for sample in range(6)] == [1, 3, 3, 1, 3, 3]
 
 
 def test_a_complaint_about_something_else_is_what_it_follows() -> None:
     """Someone else's complaint does not help with one's own request: what DRIFT's shuffled control needs."""
     own, other = [], []
     for number, question in enumerate(instruction_questions(SOURCE)):
-        messages = complained([{"role": "user", "content": question.question}], 4 * number + 3)
+        messages = complained([{"role": "user", "content": question.question}], 3 * number + 2)
         [named] = find_constraints(messages[-1]["content"])
         [asked] = question.meta["constraints"]
         assert named["type"] != asked["type"]
