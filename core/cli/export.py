@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from synth.export import Exported
+    from synth.export import Exported, Method
 
 FORMATS = ("parquet", "jsonl", "messages", "pairs", "prompts", "alpaca", "sharegpt")
 
@@ -83,15 +83,21 @@ def make(
     from synth.export import export
 
     folder = target or run / "export" / form
-    return export(run, folder, form, number, learner, _citation(run), mixed), folder  # type: ignore[arg-type]
+    return export(run, folder, form, number, learner, _method(run), mixed), folder  # type: ignore[arg-type]
 
 
-def _citation(run: Path) -> str:
-    """The paper of the run's flow, where the flow can be loaded here."""
+def _method(run: Path) -> Method:
+    """The paper and the graphs of the run's flow, where the flow can be loaded here."""
+    from synth.export import Method
     from synth.flows import load_flow_module
     from synth.runs.runfiles import read_yaml
 
     try:
-        return load_flow_module(str(read_yaml(run / "flow.yaml", []).get("flow"))).citation
+        flow = load_flow_module(str(read_yaml(run / "flow.yaml", []).get("flow")))
+        drawn = {
+            name: graph.get_graph().draw_mermaid(with_styles=False).strip()
+            for name, graph in flow.graphs().items()
+        }
     except Exception:  # a flow of the user's own may fail in any way
-        return ""
+        return Method()
+    return Method(flow.citation, drawn)

@@ -2,6 +2,7 @@
 
 from synth.export.dataset import dataset
 from synth.export.formats import FORMATS, Format
+from synth.export.method import Method
 from synth.export.write import Exported, export
 
-__all__ = ["FORMATS", "Exported", "Format", "dataset", "export"]
+__all__ = ["FORMATS", "Exported", "Format", "Method", "dataset", "export"]

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from synth import __version__
 from synth.curation.licences import terms_of
 from synth.engine.folder import RunFolder
+from synth.export.method import Method, papers_of
+from synth.measure.collapse import Collapse
 from synth.runs.excerpts import rejections
+from synth.runs.runfiles import read_json
 
 __all__ = ["write_card"]
 
+COLLAPSE = "collapse.json"
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 
@@ -23,7 +27,7 @@ def write_card(
     facts: Mapping[str, Any],
     families: Counter[str],
     models: Mapping[str, set[str]],
-    citation: str,
+    method: Method,
 ) -> None:
     """Write `README.md` beside an export; `facts` are those of its `export.json`."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -45,10 +49,19 @@ def write_card(
         flow=flow.read_text(encoding="utf-8") if flow.is_file() else "",
         licence=_licence(list(facts["licences"]), list(facts["terms"])),
         size=next((name for limit, name in SIZES if facts["rows"] < limit), "n>1M"),
-        citation=citation,
+        method=method,
+        papers=papers_of(flow),
+        varied=list(_varied(run, facts["rounds"])) if facts["learner"] == "student" else [],
         version=__version__,
     )
     RunFolder.write(target / "README.md", text.encode())
+
+
+def _varied(run: Path, rounds: list[int]) -> Iterator[tuple[int, Collapse]]:
+    """How varied the student's data of each round are, where that was measured."""
+    for number in rounds:
+        if (found := read_json(run / "rounds" / str(number) / COLLAPSE, Collapse, [])) is not None:
+            yield number, found
 
 
 def _drops(run: Path, rounds: list[int]) -> list[tuple[str, str, int]]:

@@ -6,7 +6,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from synth.export.formats import Format, row, schema
+from synth.export.formats import Format, once, row, schema
 from synth.export.read import read_samples, rounds_with_data
 
 __all__ = ["dataset"]
@@ -23,7 +23,8 @@ def dataset(
     import datasets
 
     folder = Path(run)
-    rows = [row(sample, form) for sample in read_samples(folder, rounds_with_data(folder, round), learner)]
+    samples = once(read_samples(folder, rounds_with_data(folder, round), learner), form)
+    rows = [row(sample, form) for sample in samples]
     if form not in ("parquet", "jsonl"):
         return datasets.Dataset.from_list(rows)
     import pyarrow as pa

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal, get_args
+
+import orjson
 
 from synth.curation.licences import terms_in
 from synth.errors import DataError
-from synth.records import Message, Sample
+from synth.records import Message, Sample, content_id
 
-__all__ = ["FORMATS", "Format", "dataset_info", "row", "schema"]
+__all__ = ["FORMATS", "Format", "dataset_info", "once", "row", "schema"]
 
 Format = Literal["parquet", "jsonl", "messages", "pairs", "prompts", "alpaca", "sharegpt"]
 """`parquet` and `jsonl` hold the rows as the student was trained on them, for TRL (`prompt` with
@@ -59,9 +61,32 @@ def _pairs(sample: Sample) -> dict[str, Any]:
 
 def _prompts(sample: Sample) -> dict[str, Any]:
     """The prompt alone with what is known to be right, for training by reward."""
-    truth = sample.meta.get("answer")
-    known = truth if isinstance(truth, str) else ""
-    return {"prompt": sample.prompt, "ground_truth": known, "id": sample.id}
+    return {
+        "prompt": sample.prompt,
+        "ground_truth": _truth(sample),
+        "family": sample.family,
+        "id": sample.id,
+    }
+
+
+def _truth(sample: Sample) -> str:
+    """The answer that is known to be right; of constraints to be followed their list, as JSON."""
+    question = sample.meta.get("truth") or {}
+    if answer := sample.meta.get("answer") or question.get("answer"):
+        return str(answer)
+    constraints = (question.get("meta") or {}).get("constraints")
+    return orjson.dumps(constraints).decode() if constraints else ""
+
+
+def once(samples: Iterable[Sample], form: Format) -> Iterator[Sample]:
+    """The samples that make a row: where prompts alone are wanted, one of several answers to a prompt."""
+    seen: set[str] = set()
+    for sample in samples:
+        if form == "prompts":
+            if (asked := content_id(sample.prompt)) in seen:
+                continue
+            seen.add(asked)
+        yield sample
 
 
 def _alpaca(sample: Sample) -> dict[str, Any]:

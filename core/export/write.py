@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -14,7 +15,8 @@ from synth.curation.licences import UNSTATED, conflicts, incompatible, terms_in
 from synth.engine.folder import RunFolder
 from synth.errors import DataError, RunError
 from synth.export.card import write_card
-from synth.export.formats import Format, dataset_info, row, schema
+from synth.export.formats import Format, dataset_info, once, row, schema
+from synth.export.method import Method
 from synth.export.read import read_samples, rounds_with_data
 from synth.records import Sample
 
@@ -39,6 +41,8 @@ class Exported(BaseModel):
     pairs: bool
     file: str
     """Name of the data file."""
+    digest: str = ""
+    """Of the data file (BLAKE2b): exports with the same rows have the same."""
     licences: dict[str, int] = Field(default_factory=dict)
     """Licence -> rows; `unstated` for those that name none."""
     terms: dict[str, int] = Field(default_factory=dict)
@@ -52,12 +56,12 @@ def export(
     form: Format = "parquet",
     round_number: int | None = None,
     learner: str = "student",
-    citation: str = "",
+    method: Method | None = None,
     mixed: bool = False,
 ) -> Exported:
     """Write the data of `run` into the folder `target`; an earlier export there is replaced.
 
-    `citation` names the method's paper on the card; `mixed` lets rows of licences and terms
+    `method` is told of on the card; `mixed` lets rows of licences and terms
     through that cannot all be met. Raises `RunError` where there are no such data
     or the folder holds something else, `DataError` where the format or the licences cannot hold them.
     """
@@ -70,7 +74,8 @@ def export(
         raise RunError(f"the run {run} has no data for the role {learner!r}", "name another --learner")
     tally = _Tally()
     pairs, name = first.chosen is not None, f"train.{'parquet' if form == 'parquet' else 'jsonl'}"
-    rows = (row(sample, form) for sample in tally.counting(read_samples(run, numbers, learner)))
+    samples = once(read_samples(run, numbers, learner), form)
+    rows = (tally.told(row(sample, form)) for sample in tally.counting(samples))
     _write(target / name, rows, pairs)
     done = Exported(
         run=run.resolve().name,
@@ -80,9 +85,10 @@ def export(
         rows=tally.rows,
         pairs=pairs,
         file=name,
+        digest=_digest(target / name),
         licences=dict(tally.licences.most_common()),
         terms=dict(tally.terms.most_common()),
-        warnings=conflicts(tally.licences, tally.terms),
+        warnings=[*tally.warnings(), *conflicts(tally.licences, tally.terms)],
     )
     if info := dataset_info(form, done.run, name, pairs):
         RunFolder.write_json(target / INFO, info)
@@ -90,7 +96,7 @@ def export(
     flow = run / "flow.yaml"
     if flow.is_file():
         RunFolder.write(target / "flow.yaml", flow.read_bytes())
-    write_card(run, target, done.model_dump(), tally.families, tally.models, citation)
+    write_card(run, target, done.model_dump(), tally.families, tally.models, method or Method())
     RunFolder.write_json(target / MARK, done)
     return done
 
@@ -100,6 +106,7 @@ class _Tally:
 
     def __init__(self) -> None:
         self.rows = 0
+        self.untold = 0
         self.families: Counter[str] = Counter()
         self.licences: Counter[str] = Counter()
         self.terms: Counter[str] = Counter()
@@ -114,6 +121,14 @@ class _Tally:
             for call in sample.lineage.calls:
                 self.models.setdefault(call.agent, set()).add(f"{call.model}@{call.weights}")
             yield sample
+
+    def told(self, made: dict[str, Any]) -> dict[str, Any]:
+        """The row, once it is seen whether it says what is right."""
+        self.untold += made.get("ground_truth") == ""
+        return made
+
+    def warnings(self) -> list[str]:
+        return [f"{self.untold} of {self.rows} prompts have no answer that is known"] if self.untold else []
 
 
 def _refuse_conflicts(run: Path, samples: Iterable[Sample]) -> None:
@@ -140,6 +155,11 @@ def _own(target: Path) -> None:
         raise RunError(
             f"the folder {target} cannot be written: {error.strerror or error}", "name another one with --to"
         ) from error
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=8)).hexdigest()
 
 
 def _tidy(target: Path, kept: set[str]) -> None:

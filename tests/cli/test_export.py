@@ -14,6 +14,9 @@ import yaml
 
 import synth
 from synth.engine.folder import RunFolder
+from synth.export import Format, export
+from synth.export.formats import row
+from synth.measure.collapse import Collapse
 from synth.records import Call, Lineage, Message, Rejection, Sample, Sampling
 from tests.support.command import Run
 
@@ -88,6 +91,71 @@ def test_datasets_reads_an_export_and_a_run_is_one_call(run: Run, examples: Path
     assert synth.dataset(examples, form="messages").column_names == ["messages", "id"]
 
 
+def test_prompts_come_once_with_what_is_right(run: Run, tmp_path: Path) -> None:
+    """For training by reward: an answer, or constraints; what has neither is told of."""
+    truth = {"answer": "", "meta": {"constraints": [{"type": "length"}]}}
+    asked = Sample.sft(
+        [{"role": "user", "content": "Write."}], "So.", seed_id="s", flow="f", arm="a", round=1
+    )
+    unknown = Sample.sft(
+        [{"role": "user", "content": "Why?"}], "So.", seed_id="s", flow="f", arm="a", round=1
+    )
+    samples = [example(4), example(3), asked.model_copy(update={"meta": {"truth": truth}}), unknown]
+    place = made(tmp_path / "run", samples)
+    code, out, _ = run("export", place, "--format", "prompts")
+    assert (code, "1 of 3 prompts have no answer that is known" in out) == (0, True)
+    found = [row["ground_truth"] for row in rows(place / "export/prompts/train.jsonl")]
+    assert found == ["4", '[{"type":"length"}]', ""]
+    assert synth.dataset(place, form="prompts").num_rows == 3
+
+
+def test_exports_of_one_name_are_told_apart_by_what_is_in_them(run: Run, tmp_path: Path) -> None:
+    """`datasets` keeps what it loaded by the folder's name and the card's head: another run's export, or a
+    newer one of the same run, must not be taken for it."""
+    import datasets
+
+    def loaded(folder: Path, *more: str) -> list[str]:
+        assert run("export", folder, *more)[0] == 0
+        place, cache = folder / "export" / "parquet", tmp_path / "cache"
+        found = datasets.load_dataset(str(place), split="train", cache_dir=str(cache))
+        return [row["completion"][0]["content"] for row in found]
+
+    one, other = made(tmp_path / "one", [example(4)], [example(5)]), made(tmp_path / "other", [example(6)])
+    assert loaded(one, "--round", "1") == ["4"]
+    assert loaded(other) == ["6"]
+    assert loaded(one) == ["4", "5"]
+
+
+def test_an_export_that_was_cut_off_is_made_whole(
+    run: Run, examples: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is there stays as it was until the new file is whole; the same command goes on."""
+    assert run("export", examples)[0] == 0
+    place = examples / "export/parquet"
+    before = {path.name: path.read_bytes() for path in place.iterdir()}
+    RunFolder.write_lines(examples / "rounds/3/data/samples.jsonl", [example(9)])
+    with monkeypatch.context() as patch:
+        patch.setattr("synth.export.write.BATCH", 1)
+        patch.setattr("synth.export.write.row", cut_off_at("9"))
+        with pytest.raises(KeyboardInterrupt):
+            export(examples, place)
+    assert {name: (place / name).read_bytes() for name in before} == before
+    assert run("export", examples)[0] == 0
+    assert {path.name for path in place.iterdir()} == before.keys()
+    assert json.loads((place / "export.json").read_bytes())["rows"] == 3
+
+
+def cut_off_at(answer: str) -> Any:
+    """A row-maker that is interrupted there."""
+
+    def row_of(sample: Sample, form: Format) -> dict[str, Any]:
+        if sample.completion and sample.completion[0]["content"] == answer:
+            raise KeyboardInterrupt
+        return row(sample, form)
+
+    return row_of
+
+
 def test_pairs_keep_both_sides_in_every_format(run: Run, tmp_path: Path) -> None:
     pairs = made(tmp_path / "run", [pair(4)])
     for form in ("pairs", "alpaca", "sharegpt", "messages", "parquet"):
@@ -104,6 +172,10 @@ def test_pairs_keep_both_sides_in_every_format(run: Run, tmp_path: Path) -> None
 
 def test_the_card_tells_who_made_what_and_under_which_terms(run: Run, examples: Path) -> None:
     """Flow file, models, counts, drops, licences and citation travel with the data."""
+    flow = {"flow": "stat", "seed": 3, "curate": {"repetition": {}, "near": None}}
+    RunFolder.write(examples / "flow.yaml", yaml.safe_dump(flow).encode())
+    varied = Collapse(examples=7, distinct=0.5, vendi=3, spread=0.25, length=12, similar=0)
+    RunFolder.write_json(examples / "rounds/2/collapse.json", varied)
     code, out, _ = run("export", examples)
     assert (code, "allow no commercial use" in out) == (0, True)
     card = (examples / "export/parquet/README.md").read_text()
@@ -111,7 +183,8 @@ def test_the_card_tells_who_made_what_and_under_which_terms(run: Run, examples: 
     assert head["configs"][0]["data_files"] == "train.parquet"
     assert head["license"] == "other"
     for part in ("2 training examples", "rounds 1, 2", "| solve | `m@w1` |", "| make | disagreed | 2 |",
-                 "| CC-BY-NC-4.0 | 1 |", "seed: 3", "arXiv", "no commercial use"):  # fmt: skip
+                 "| CC-BY-NC-4.0 | 1 |", "seed: 3", "arXiv", "no commercial use", "```mermaid\ngraph TD;",
+                 "| 2 | 7 | 0.500 | 3.0 | 0.250 | 12.0 |", "Gopher"):  # fmt: skip
         assert part in card
     assert (examples / "export/parquet/flow.yaml").read_bytes() == (examples / "flow.yaml").read_bytes()
 
