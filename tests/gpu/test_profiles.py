@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from synth.config.recipes import built_in
+from synth.engine.folder import RunFolder
+from synth.errors import RunError
 from synth.flowfiles import load
 from synth.gpu import DoesNotFit, Gpu, Sharing, Sizes, share, visible_gpus
 from synth.gpu.needs import LORAS, servings, sizes_by_name, trainings
@@ -120,3 +122,14 @@ def test_gpus_are_those_the_variable_leaves(monkeypatch: pytest.MonkeyPatch, tmp
         assert [gpu.index for gpu in visible_gpus()] == left
     monkeypatch.setenv("FAKE_GPUS", "/nowhere")
     assert visible_gpus() == ()
+
+
+def test_a_run_goes_on_with_other_shares(tmp_path: Path) -> None:
+    """Where and how large a server is may change between two starts; what it answers may not."""
+    folder = RunFolder(tmp_path)
+    models = {"student": {"model": "m", "server": {"replicas": 1, "max_model_len": 512}}}
+    folder.settle({"models": models, "gpu": {"share": "auto"}})
+    server = {"replicas": 2, "gpu_memory_utilization": 0.4, "port": 9000, "max_model_len": 512}
+    folder.settle({"models": {"student": {"model": "m", "server": server}}, "gpu": {"share": "turns"}})
+    with pytest.raises(RunError, match="max_model_len"):
+        folder.settle({"models": {"student": {"model": "m", "server": {**server, "max_model_len": 9}}}})
