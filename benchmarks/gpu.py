@@ -1,8 +1,8 @@
 """All that has to be measured where there is a GPU, in one command: `python -m benchmarks.gpu`.
 
 Serving beside vLLM's own benchmark, seconds to make room and to swap weights, training beside TRL; meant to
-take less than ten minutes on one GPU with a model of one or two billion parameters. On a CPU the same with the smallest model,
-without what a CPU cannot do (sleep).
+take less than ten minutes on one GPU with a model of one or two billion parameters. On a CPU the same with
+the smallest model, without what a CPU cannot do (sleep).
 """
 
 from __future__ import annotations
