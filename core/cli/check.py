@@ -7,13 +7,14 @@ from pathlib import Path
 
 import click
 
+from synth.cli.completing import profiles
 from synth.flowfiles import load
 
 
 @click.command("check")
 @click.argument("flow", type=click.Path(path_type=Path))
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a value first.")
-@click.option("--profile", help="Overlay a profile of the flow file first.")
+@click.option("--profile", shell_complete=profiles, help="Overlay a profile of the flow file first.")
 def command(flow: Path, overrides: tuple[str, ...], profile: str | None) -> None:
     """Check FLOW: keys, types, data files, models and programs. Starts nothing.
 

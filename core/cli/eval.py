@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from synth.cli.completing import profiles
+
 if TYPE_CHECKING:
     from synth.config import Loaded
     from synth.measure.examine import Exam
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--flow", required=True, type=click.Path(path_type=Path), help="Flow file with the items.")
 @click.option("--test", default="data.test", show_default=True, help="Data source of the items.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a value first.")
-@click.option("--profile", help="Overlay a profile of the flow file first.")
+@click.option("--profile", shell_complete=profiles, help="Overlay a profile of the flow file first.")
 @click.option(
     "--round", "number", type=click.IntRange(min=1), help="Of a run: which student; by default the last."
 )

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import click
 
+from synth.cli.completing import profiles
 from synth.flowfiles import load, run_name
 
 
 @click.command("plan")
 @click.argument("flow", type=click.Path(path_type=Path))
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a value first.")
-@click.option("--profile", help="Overlay a profile of the flow file first.")
+@click.option("--profile", shell_complete=profiles, help="Overlay a profile of the flow file first.")
 @click.option("--name", help="Name of the run; by default as `synth run` names it.")
 @click.option(
     "--runs",

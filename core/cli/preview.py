@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from synth.cli.completing import profiles
 from synth.cli.story import call_steps, line, texts
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 @click.command("preview")
 @click.argument("flow", type=click.Path(path_type=Path))
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a value first.")
-@click.option("--profile", help="Overlay a profile of the flow file first.")
+@click.option("--profile", shell_complete=profiles, help="Overlay a profile of the flow file first.")
 @click.option(
     "-n", "number", type=click.IntRange(min=1), default=3, show_default=True, help="Samples to make."
 )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from synth.cli.completing import profiles
 from synth.flowfiles import load, run_name
 
 
@@ -22,7 +23,7 @@ from synth.flowfiles import load, run_name
     metavar="KEY=VALUE",
     help="Override a value, e.g. with.arm=control-uniform.",
 )
-@click.option("--profile", help="Overlay a profile of the flow file, e.g. gpu.")
+@click.option("--profile", shell_complete=profiles, help="Overlay a profile of the flow file, e.g. gpu.")
 @click.option("--name", help="Name of the run; by default from the flow file and what is overridden.")
 @click.option(
     "--runs",
@@ -78,7 +79,7 @@ def command(
     \b
     synth run flows/stat.yaml
     synth run flows/stat.yaml --set with.arm=control-uniform
-    synth run flows/stat.yaml --profile gpu --name night-1
+    synth run flows/stat.yaml --profile gpu-80gb --name night-1
     synth run flows/stat.yaml --replay runs/stat
     synth run flows/stat.yaml --executor local --workers 4
     synth run flows/stat.yaml --mirror s3://bucket/runs

@@ -14,7 +14,8 @@ import pytest
 from synth import errors
 from synth.cli.main import COMMANDS, cli
 
-PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "cli.md").read_text()
 
 
 def test_every_command_has_a_section_with_an_example() -> None:
@@ -43,7 +44,12 @@ def test_every_exit_code_is_there() -> None:
 
 @pytest.mark.parametrize(
     ("words", "position", "expected"),
-    [("synth ex", 1, {"explain", "export"}), ("synth export --format sh", 3, {"sharegpt"})],
+    [
+        ("synth ex", 1, {"explain", "export"}),
+        ("synth export --format sh", 3, {"sharegpt"}),
+        (f"synth run {ROOT}/flows/spar.yaml --profile tiny", 4, {"tiny", "tiny-hard"}),
+        ("synth run nowhere.yaml --profile t", 4, set()),
+    ],
 )
 def test_the_shell_completes(words: str, position: int, expected: set[str]) -> None:
     """Commands and the values of options, as bash asks for them."""
@@ -52,4 +58,4 @@ def test_the_shell_completes(words: str, position: int, expected: set[str]) -> N
     done = subprocess.run(
         [sys.executable, "-c", code], env={**os.environ, **asked}, capture_output=True, text=True, check=False
     )
-    assert {line.partition(",")[2] for line in done.stdout.splitlines()} == expected
+    assert {line.partition(",")[2] for line in done.stdout.split("\n") if line} == expected
