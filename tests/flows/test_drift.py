@@ -244,7 +244,7 @@ def test_the_flow_file_is_checked(tmp_path: Path) -> None:
     assert ["'user'" in str(problems[0]), "data.pool" in str(problems[1])] == [True, True]
 
 
-@pytest.mark.parametrize("profile", [None, "gpu-80gb", "gpu-simulator"])
+@pytest.mark.parametrize("profile", [None, "tiny", "gpu-80gb", "gpu-simulator"])
 def test_the_shipped_flow_file_is_sound(profile: str | None) -> None:
     """Every profile has the roles and the data that its way of detecting needs."""
     loaded = load_flow(ROOT / "flows" / "drift.yaml", profile=profile, params=lambda name: Params)
