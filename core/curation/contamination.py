@@ -23,10 +23,13 @@ __all__ = ["HeldOut", "asked_and_said"]
 
 _CJK = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 _TOKEN = re.compile(
-    rf"\d+(?:[.,:]\d+)*|[{_CJK}]|[^\W\d{_CJK}][^\W{_CJK}]*(?:['\u2019][^\W\d{_CJK}]+)*|[^\w\s.,;:!?'\"\u2018-\u201f`-]|-(?!\w)"
+    rf"\d+(?:[.,:]\d+)*|[{_CJK}]|[^\W\d{_CJK}][^\W{_CJK}]*(?:['\u2019][^\W\d{_CJK}]+)*"
+    r"|[^\w\s.,;:!?'\"\u2018-\u201f`-]|-(?!\w)"
 )
 """Words, numbers, signs, and the letters of scripts that put no space between words. Marks between
 sentences and between the words of a compound are left out: a copy may write them otherwise."""
+_ASCII = re.compile(r"\d+(?:[.,:]\d+)*|[A-Za-z_]\w*(?:'[A-Za-z_]+)*|[^\w\s.,;:!?'\"`-]|-(?!\w)", re.A)
+"""The same where there is nothing else, and faster."""
 TEMPLATE = 0.5
 """Share of a question's runs that must be its own; of others runs cannot tell which one it is."""
 
@@ -45,7 +48,7 @@ class HeldOut:
         self._runs: list[array[int]] = []
         """Of every long question its runs, one for each token but the last few."""
         if rule is not None:
-            self._learn([(_TOKEN.findall(text), source) for text, source in texts.items()], rule)
+            self._learn([(_tokens(text), source) for text, source in texts.items()], rule)
 
     def _learn(self, questions: Sequence[tuple[list[str], str]], rule: OverlapRule) -> None:
         long = [(tokens, source) for tokens, source in questions if len(tokens) > rule.whole]
@@ -76,7 +79,7 @@ class HeldOut:
             if text in self._texts:
                 return Fault("contaminated", f"repeats a held-out question of {self._texts[text]}")
         if self._rule is not None and (self._whole or self._owners):
-            found = self._inside([_TOKEN.findall(text) for text in texts], self._rule)
+            found = self._inside([_tokens(text) for text in texts], self._rule)
             return Fault("contaminated", found) if found else sample
         return sample
 
@@ -114,6 +117,10 @@ class HeldOut:
         ours = [mine and found for mine, found in zip(own, there, strict=True)]
         size = len(runs) + words - 1
         return min(_covered(there, words) / size, _covered(ours, words) / max(1, _covered(own, words)))
+
+
+def _tokens(text: str) -> list[str]:
+    return (_ASCII if text.isascii() else _TOKEN).findall(text)
 
 
 def _covered(runs: Sequence[bool], words: int) -> int:

@@ -19,7 +19,8 @@ def normalise(text: str) -> str:
 
     Digits and punctuation stay: `12 - 5` and `12 + 5` are different questions.
     """
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    plain = text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
+    return " ".join(plain.split())
 
 
 def question_texts(questions: Iterable[Question]) -> frozenset[str]:
