@@ -73,6 +73,10 @@ class Judgement:
         """Share of Yes among the votes that could be read; None without a majority."""
         return None if self.verdict is None else self.yes / self.said
 
+    def refuted(self, checked: bool | None) -> bool:
+        """Whether a checker, if one can say, says otherwise than the majority."""
+        return None not in (checked, self.verdict) and checked is not self.verdict
+
     @property
     def contested(self) -> Literal["yes", "no"] | None:
         """The majority's verdict if a vote went against it, else None."""

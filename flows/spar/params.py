@@ -85,9 +85,9 @@ class Params(FlowParams):
 
     drop: tuple[Fault, ...] = ("refuted", "edit-distance", "length-ratio", "unfinished")
     """Faults for which a pair is left out; all are counted. With `refuted` (the constraints can be checked,
-    and the judge was wrong), the refiner does not learn such verdicts and refinements, either; with
-    `unfinished`, responses that the token limit cut off are not picked at all. Not in the paper: the
-    faithful arm drops none."""
+    and the judge was wrong) and `unfinished` (the token limit cut it off), such responses are not picked
+    at all, and the refiner does not learn verdicts and refinements that are refuted. Not in the paper:
+    the faithful arm drops none."""
     lint_drop: tuple[PairFault, ...] = ("identical", "leaked")
     """Faults of the general lint of pairs for which a pair is left out. The faithful arm drops none."""
     max_edit: float = Field(default=0.5, gt=0, le=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal, TypedDict
 
 from langgraph.graph import END, START, StateGraph
@@ -14,7 +15,7 @@ from synth.flows.spar.pairs import independent_pair, pair_sample, refined_pair
 from synth.flows.spar.params import Params
 from synth.flows.spar.refine import Refiner
 from synth.flows.spar.refiner_data import lessons
-from synth.flows.spar.sample import Response, pick, respond
+from synth.flows.spar.sample import Response, pick, respond, unfit
 from synth.flows.spar.tree import Node, Tree
 from synth.records import Question, Rejection, Sample, Seed
 
@@ -76,20 +77,26 @@ class _Nodes:
 
     async def pick(self, state: Playing, runtime: Runtime[Context]) -> Playing:
         """One response at random of those judged wrong. Without one there is nothing to refine, which is
-        a rejection where one was cut off, or where votes could not be read."""
+        a rejection unless all were judged right."""
         responses = state["responses"]
         root = pick(responses, False, self.params, runtime.context.rng)
-        for reason, verdict in (("unfinished", False), ("undecided", None)):
-            odd = [response for response in responses if response.judgement.verdict is verdict]
-            if root is None and odd:
-                why = (
-                    f"{odd[0].judgement.said} of {self.params.votes} votes could be read"
-                    if verdict is None
-                    else ""
-                )
-                rejection = _unpaired(reason, runtime.context, state["question"], odd[0], why)
-                return {"root": None, "rejections": [rejection]}
+        if root is None and (why := self._why_none(responses)):
+            reason, odd, told = why
+            rejection = _unpaired(reason, runtime.context, state["question"], odd, told)
+            return {"root": None, "rejections": [rejection]}
         return {"root": root}
+
+    def _why_none(self, responses: Sequence[Response]) -> tuple[str, Response, str] | None:
+        """Why no response was picked: reason, the response it is about, more of it; None if all are right."""
+        for response in responses:
+            fault = unfit(response, self.params)
+            if response.judgement.verdict is False and fault:
+                return fault, response, ""
+        for response in responses:
+            if response.judgement.verdict is None:
+                told = f"{response.judgement.said} of {self.params.votes} votes could be read"
+                return "undecided", response, told
+        return None
 
     async def search(self, state: Playing, runtime: Runtime[Context]) -> Playing:
         """The tree of refinements that grows from it."""

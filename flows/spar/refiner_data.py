@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from synth.engine import Context
-from synth.flows.spar.judgement import Judgement
 from synth.flows.spar.pairs import traced
 from synth.flows.spar.refine import Refiner
 from synth.flows.spar.sample import Response
@@ -62,20 +61,15 @@ def lessons(
                 for node in tree.nodes[1:]
                 if node.value is not None
                 and low < node.value < high
-                and not (strict and _refuted(node.judgement, node.checked))
+                and not (strict and node.judgement.refuted(node.checked))
             ]
             if fitting:
                 one: Node = context.rng.choice(fitting)
                 yield critique(kind, one.response, one.judgement.critique, one.judgement.keys)
     for response in responses:
         judgement = response.judgement
-        if judgement.contested is not None and not (strict and _refuted(judgement, response.checked)):
+        if judgement.contested is not None and not (strict and judgement.refuted(response.checked)):
             yield critique(f"judge-{judgement.contested}", response.text, judgement.critique, judgement.keys)
-
-
-def _refuted(judgement: Judgement, checked: bool | None) -> bool:
-    """Whether the rules say otherwise than the majority."""
-    return checked is not None and judgement.verdict is not checked
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,11 @@ from synth.engine import Context
 from synth.flows.answering import question_messages
 from synth.flows.spar.judge import Judge, check
 from synth.flows.spar.judgement import Judgement
-from synth.flows.spar.params import Params
+from synth.flows.spar.params import Fault, Params
 from synth.flows.spar.tree import together
 from synth.records import Question, Sampling
 
-__all__ = ["Response", "pick", "respond"]
+__all__ = ["Response", "pick", "respond", "unfit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +57,19 @@ async def respond(
     ]
 
 
+def unfit(response: Response, params: Params) -> Fault | None:
+    """The fault, of those that are dropped, that any pair of this response would have."""
+    if response.judgement.refuted(response.checked) and "refuted" in params.drops:
+        return "refuted"
+    return "unfinished" if response.truncated and "unfinished" in params.drops else None
+
+
 def pick(responses: Sequence[Response], verdict: bool, params: Params, rng: random.Random) -> int | None:
-    """A random response the majority judged so; ties are out of the question, and so are unfinished
-    ones where their pairs would be dropped."""
-    whole = "unfinished" in params.drops
+    """A random response the majority judged so; ties are out of the question, and so are those whose
+    pairs would be dropped: unfinished ones, and those on which the checker says otherwise."""
     fitting = [
         i
         for i, response in enumerate(responses)
-        if response.judgement.verdict is verdict and not (whole and response.truncated)
+        if response.judgement.verdict is verdict and not unfit(response, params)
     ]
     return rng.choice(fitting) if fitting else None

@@ -88,7 +88,8 @@ def test_pairs_are_looked_over() -> None:
 
 
 def test_answers_cut_off_are_not_picked_where_their_pairs_would_be_dropped() -> None:
-    """What the token limit cut off fails every exam, and its refinement would be cut off as well."""
+    """What the token limit cut off fails every exam, and its refinement would be cut off as well; what the
+    rules find right is nothing to mend."""
     failed = Judgement.of([False])
     cut, whole = Response("a, b", True, "", failed), Response("a, b.", False, "", failed)
     tied = Response("c", False, "", Judgement.of([None]))
@@ -96,6 +97,9 @@ def test_answers_cut_off_are_not_picked_where_their_pairs_would_be_dropped() -> 
     assert {pick([cut, whole, tied], False, Params(arm="fixed"), chance) for _ in range(20)} == {1}
     assert {pick([cut, whole, tied], False, Params(arm="faithful"), chance) for _ in range(20)} == {0, 1}
     assert pick([cut, tied], False, Params(arm="fixed"), chance) is None
+    fine = Response("a b.", False, "", failed, checked=True)
+    assert {pick([fine, whole], False, Params(arm="fixed"), chance) for _ in range(20)} == {1}
+    assert {pick([fine, whole], False, Params(arm="faithful"), chance) for _ in range(20)} == {0, 1}
     assert pick([whole], True, Params(arm="fixed"), chance) is None
 
 
