@@ -52,18 +52,18 @@ class Score(Part):
     strict: int
 
 
-def kept_samples(path: Path, warnings: list[str]) -> tuple[int, list[Excerpt]]:
-    """The number of samples in a file and a few of them, of as many families as there are."""
-    total = 0
+def kept_samples(path: Path, warnings: list[str]) -> tuple[Counter[str], list[Excerpt]]:
+    """The samples in a file by the role that learns from them, and a few, of as many families as there are."""
+    learners: Counter[str] = Counter()
     of_family: dict[str, Sample] = {}
     more: list[Sample] = []
     for sample in read_lines(path, Sample, warnings):
-        total += 1
+        learners[sample.learner] += 1
         if sample.family not in of_family:
             of_family[sample.family] = sample
         elif len(more) < SHOWN:
             more.append(sample)
-    return total, [_excerpt(sample) for sample in [*of_family.values(), *more][:SHOWN]]
+    return learners, [_excerpt(sample) for sample in [*of_family.values(), *more][:SHOWN]]
 
 
 def _excerpt(sample: Sample) -> Excerpt:

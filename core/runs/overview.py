@@ -152,6 +152,8 @@ class RoundSummary(Part):
     profile: Profile | None = None
     samples: int = 0
     """Training samples written."""
+    learners: dict[str, int] = Field(default_factory=dict)
+    """The same by the role that learns from them."""
     drops: list[Drop] = Field(default_factory=list)
     """Most frequent first."""
     steps: dict[str, CurationStep] = Field(default_factory=dict)

@@ -137,7 +137,7 @@ def _round(path: Path, number: int, journal: JournalView, state: State, warnings
     """What is in one round's folder, and its rows of the journal."""
     plan = read_json(path / "plan.json", RootModel[dict[str, Any]], warnings)
     rows = [row for row in journal.stages if row.round == number]
-    samples, kept = kept_samples(path / "data" / "samples.jsonl", warnings)
+    learners, kept = kept_samples(path / "data" / "samples.jsonl", warnings)
     counts, rejected = rejections(path / "data" / "rejected.jsonl", warnings)
     before, after, changes = answers(path / "eval", warnings)
     return RoundSummary(
@@ -145,7 +145,8 @@ def _round(path: Path, number: int, journal: JournalView, state: State, warnings
         plan=plan.root if plan else {},
         stages=_stages(number, rows, journal, state),
         profile=read_json(path / "profile.json", Profile, warnings),
-        samples=samples,
+        samples=learners.total(),
+        learners=dict(learners),
         drops=_drops(rows, counts),
         **_curation(rows),
         pairs=next((Pairs.model_validate(r.info["lint"]) for r in rows if "lint" in r.info), None),
