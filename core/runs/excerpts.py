@@ -53,7 +53,7 @@ class Score(Part):
 
 
 def kept_samples(path: Path, warnings: list[str]) -> tuple[Counter[str], list[Excerpt]]:
-    """The samples in a file by the role that learns from them, and a few, of as many families as there are."""
+    """Samples in a file by the role that learns from them, and a few, of as many families as there are."""
     learners: Counter[str] = Counter()
     of_family: dict[str, Sample] = {}
     more: list[Sample] = []
