@@ -32,7 +32,7 @@ curate: {{near: null}}
 gate: {{promote: always}}
 gpu: {{share: {share}}}
 """
-PATIENCE = 300.0
+PATIENCE = 900.0
 
 pytestmark = pytest.mark.slow
 
