@@ -31,7 +31,7 @@ _COMMON_WORDS = (
     "either every first from have here however into itself more most much must never nothing often "
     "only other others over rather same should since some such than that their them then there these "
     "they this those through under until very what when where whether which while will with within "
-    "without would your "
+    "without would your like second third ours "
 )
 _COMMON = frozenset(_COMMON_WORDS.split())
 
@@ -43,13 +43,17 @@ def paragraphs(text: str) -> list[str]:
     return [part for part in parts if part and not re.match(r"[#|>*\-+=.]|\d+[.)] |\.\. ", part)]
 
 
+_BROKEN = re.compile(r"____|\]\(|[.:;] [-*] ")
+"""A gap, a link, or the mark of a list entry that a line break hid."""
+
+
 def sentences(text: str) -> list[str]:
     """Whole sentences of 6 to 40 words, without links."""
     found = [s for part in paragraphs(text) for s in re.split(r"(?<=[.!?])\s+(?=[A-Z`])", part)]
     return [
         s
         for s in found
-        if 6 <= len(s.split()) <= 40 and s[0].isupper() and s[-1] in ".!?" and not re.search(r"____|\]\(", s)
+        if 6 <= len(s.split()) <= 40 and s[0].isupper() and s[-1] in ".!?" and not _BROKEN.search(s)
     ]
 
 
@@ -119,13 +123,20 @@ def numbers(text: str) -> list[str]:
     return list(dict.fromkeys(re.findall(r"(?<![\w.,])\d[\d,]*(?:\.\d+)?(?![\w,]*\w)", text)))
 
 
+_CODED = re.compile(
+    r"^\s*(def|class|return|raise|yield|self\.|import|else:|elif)\b|[(\[{]$|^\s*[)\]}]+,?$| = "
+)
+
+
 def clear_cut(text: str) -> bool:
     """Whether nearly all lines are of one kind: of a table, of a list, or of neither."""
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     bars = sum(line.strip().startswith("|") for line in lines)
     items = sum(bool(re.match(r"\s*([-*+]|\d+[.)])\s", line)) for line in lines)
     most = max(bars, items, len(lines) - bars - items)
-    return bool(lines) and most >= 0.75 * len(lines) and "```" not in text
+    # A piece of a program is neither source that can be read nor running text.
+    coded = parsed(text) is None and sum(bool(_CODED.search(line)) for line in lines) > 0.2 * len(lines)
+    return bool(lines) and most >= 0.75 * len(lines) and "```" not in text and not coded
 
 
 def table(text: str) -> list[str]:

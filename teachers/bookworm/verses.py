@@ -13,8 +13,8 @@ __all__ = ["WAYS", "WRITERS"]
 Said = dict[str, Any]
 _MARK = re.compile(r"[.;:,!?()`*\[\]]+\s*|\s[-\u2013\u2014]\s")
 _CUT = re.compile(
-    r"^(?:is|are|was|were|has|had|than|of|not|be|been|by|that|which|who)\b|"
-    r"\b(?:a|an|the|of|to|in|on|at|by|for|from|with|as|and|or|but|is|are|be|its|their|no|not|than|that)$"
+    r"^(?:is|are|was|were|has|had|than|of|not|be|been|by)\b|"
+    r"\b(?:a|an|the|of|to|in|on|at|by|for|from|with|as|and|or|but|is|are|be|its|their|no|than|that)$"
 )
 """What shows that a line was cut out of its sentence in the wrong place."""
 START = "Make an acrostic poem on the word "

@@ -202,3 +202,10 @@ def test_a_column_without_a_name_goes_by_its_place() -> None:
     table = "| a | |\n|---|---|\n| 1 | 2 |"
     task = f'Write out the first row of this table as "column: value", one column a line.\n\n{table}'
     assert respond("", task) == {"answer": "a: 1\ncolumn 2: 2"}
+
+
+def test_a_piece_of_a_program_is_not_asked_for_its_kind() -> None:
+    """It parses as nothing: to call it running text would be a wrong key."""
+    piece = "raise RunError(\n    f'{failed} of {records} records failed',\n    'mend the cause',\n"
+    assert WRITE["kind_of_text"](piece) == []
+    assert WRITE["kind_of_text"]("The crane lifts boxes.\nEach captain pays a fee.\nShips wait outside.")
