@@ -262,11 +262,11 @@ def test_a_huge_allocation_fails_inside() -> None:
 
 def test_time_is_up_for_the_busy_and_for_the_idle() -> None:
     """A loop is ended by its processor time, a sleeper by the clock."""
-    busy = run_python("while True: pass", Limits(seconds=5, cpu_seconds=1))
+    busy = run_python("while True: pass", Limits(seconds=90, cpu_seconds=1))
     idle = run_python("import time\ntime.sleep(60)", Limits(seconds=0.4))
     assert (busy.status, idle.status) == ("timeout", "timeout")
-    assert busy.seconds < 4
-    assert idle.seconds < 2
+    assert busy.seconds < 60, "not by the clock, however slow the machine"
+    assert idle.seconds < 30
 
 
 def test_files_have_a_largest_size() -> None:
