@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
+import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from synth.cli.completing import profiles
+from synth.errors import ConfigError
 from synth.flowfiles import load
 
 
@@ -15,7 +19,8 @@ from synth.flowfiles import load
 @click.argument("flow", type=click.Path(path_type=Path))
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a value first.")
 @click.option("--profile", shell_complete=profiles, help="Overlay a profile of the flow file first.")
-def command(flow: Path, overrides: tuple[str, ...], profile: str | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print the problems as JSON, for editors.")
+def command(flow: Path, overrides: tuple[str, ...], profile: str | None, as_json: bool) -> None:
     """Check FLOW: keys, types, data files, models and programs. Starts nothing.
 
     Of the file of a night (docs/nightly.md) all its flows are checked.
@@ -23,13 +28,27 @@ def command(flow: Path, overrides: tuple[str, ...], profile: str | None) -> None
     \b
     synth check flows/stat.yaml
     synth check flows/stat.yaml --profile gpu-80gb
+    synth check flows/stat.yaml --json
     """
-    if not overrides and not profile and _is_night(flow):
-        _check_night(flow)
-        return
+    try:
+        if not overrides and not profile and _is_night(flow):
+            found = _check_night(flow)
+        else:
+            found = _check(flow, overrides, profile)
+    except ConfigError as error:
+        if not as_json:
+            raise
+        click.echo(
+            json.dumps({"ready": False, "problems": [asdict(one) for one in error.problems]}, indent=2)
+        )
+        sys.exit(error.exit_code)
+    click.echo(json.dumps({"ready": True, "problems": []}, indent=2) if as_json else found)
+
+
+def _check(flow: Path, overrides: tuple[str, ...], profile: str | None) -> str:
     loaded = load(flow, overrides, profile)
     roles = ", ".join(f"{role}: {spec.where}" for role, spec in loaded.flow.models.items())
-    click.echo(f"{flow}: ready to run ({loaded.flow.flow}; {roles})")
+    return f"{flow}: ready to run ({loaded.flow.flow}; {roles})"
 
 
 def _is_night(path: Path) -> bool:
@@ -40,10 +59,10 @@ def _is_night(path: Path) -> bool:
         return False
 
 
-def _check_night(path: Path) -> None:
+def _check_night(path: Path) -> str:
     from synth.nightly import read_flow, read_night
 
     night = read_night(path)
     for turn in night.flows:
         read_flow(night, path, turn, load)
-    click.echo(f"{path}: ready to run (a night of {', '.join(turn.flow for turn in night.flows)})")
+    return f"{path}: ready to run (a night of {', '.join(turn.flow for turn in night.flows)})"

@@ -89,6 +89,21 @@ def test_a_variable_that_nobody_fills_in_is_found_by_check(run: Run, project: Pa
     assert "did you mean 'seed'?" in err
 
 
+def test_problems_are_told_as_json_to_an_editor(run: Run, project: Path) -> None:
+    """Place, key, message and cure apart, for a program; the exit code is the same."""
+    code, out, _ = run("check", "flow.yaml", "--json")
+    assert (code, json.loads(out)) == (0, {"ready": True, "problems": []})
+    (project / "flow.yaml").write_text(FLOW.replace("WRITER", "{modle: x}"))
+    code, out, err = run("check", "flow.yaml", "--json")
+    told = json.loads(out)
+    assert (code, told["ready"], err) == (2, False, "")
+    assert (told["problems"][0]["where"], told["problems"][0]["key"]) == (
+        "flow.yaml:5:12",
+        "models.writer.modle",
+    )
+    assert "model" in told["problems"][0]["cure"]
+
+
 def test_a_template_that_is_none_is_named_by_line(run: Run, project: Path) -> None:
     spoil(project, "Reply with", "{% if %}Reply with")
     code, _, err = run("check", "flow.yaml")
