@@ -116,6 +116,39 @@ def test_a_judge_is_calibrated_filters_and_is_told_of(run: Callable[..., Path], 
     assert "agrees with 10 gold labels" in (folder / "report.html").read_text()
 
 
+RECIPE = """
+import json, re
+
+def judge(messages):
+    text = messages[-1]["content"]
+    if "input_quality" not in text:
+        answer = text.rpartition("<answer>")[2].partition("</answer>")[0]
+        return json.dumps({"score": 1 if "poor" in answer else 5, "better": "first"})
+    level = "poor" if "41" in text else "good"
+    tags = {"category": "maths", "input_quality": level, "difficulty": "easy", "language": "en", "safe": True}
+    return json.dumps(tags)
+"""
+
+
+def test_the_recipe_and_the_alignment_run_and_are_counted(run: Callable[..., Path], tmp_path: Path) -> None:
+    """From the flow file: their stages ask the roles, drops are in the events, verdicts in the samples."""
+    (tmp_path / "recipe_judge.py").write_text(RECIPE)
+    gold = [
+        {"prompt": f"{n}?", "answer": kind, "good": kind == "fine"}
+        for n in range(5)
+        for kind in ("fine", "poor")
+    ]
+    Path("gold.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in gold))
+    section = "curate: {judge: {gold: gold.jsonl}, recipe: {}, alignment: {samples: 1, max_tokens: 16}}"
+    folder = run(section, "--set", 'models.judge={program: "recipe_judge:judge"}', "--name", "flow")
+    steps = curated(folder)["steps"]
+    assert list(steps)[-4:] == ["judge", "recipe", "alignment", "budget"]
+    samples = [json.loads(line) for line in (folder / "rounds/1/data/samples.jsonl").read_text().splitlines()]
+    assert all({v["name"] for v in s["verdicts"]} >= {"quality", "category", "turns"} for s in samples)
+    assert set(steps["recipe"]["dropped"]) <= {"low-input-quality"}
+    assert set(steps["alignment"]["dropped"]) <= {"less-aligned"}
+
+
 @pytest.mark.parametrize(
     ("section", "said"),
     [
@@ -123,6 +156,7 @@ def test_a_judge_is_calibrated_filters_and_is_told_of(run: Callable[..., Path], 
         ("curate: {near: {treshold: 0.8}}", "threshold"),
         ("curate: {decontaminate: [missing.jsonl]}", "there is no file or folder missing.jsonl"),
         ("curate: {judge: {gold: g.jsonl}}", "there is no models.judge"),
+        ("curate: {alignment: {role: pupil}}", "there is no models.pupil"),
         ("curate: {balance: {by: difficulty, most: 3}}", "write judge: as well"),
         ("curate: {language: {allow: [English]}}", "write codes such as [en, de]"),
         ("curate: {private: {email: hide}}", "curate.private.email"),
