@@ -94,7 +94,7 @@ def by_best_method(rule: Alignment, scores: Mapping[str, float], methods: Mappin
 def compared(rule: Alignment, answers: Candidates, seed: int) -> Candidates:
     """The prompts on which methods are compared: some of those that every method answered."""
     said = {key: {tag for sample in found for tag in tags(sample, rule.by)} for key, found in answers.items()}
-    every = set().union(*said.values()) if said else set()
+    every = {tag for found in said.values() for tag in found}
     shared = sorted(key for key, found in said.items() if found == every and len(every) > 1)
     drawn = random.Random(f"{seed}/alignment").sample(shared, min(rule.prompts, len(shared)))
     return {key: answers[key] for key in drawn}
