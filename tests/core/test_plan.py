@@ -78,14 +78,16 @@ async def test_a_probe_finds_what_the_run_will_take(tmp_path: Path, server: Scri
     assert calls == {
         ("exam-before", "answer"): 40,
         ("profile", "answer"): 24,
-        ("profile", "label"): 12,
+        ("profile", "label"): 36,
         ("make", "propose"): 24,
         ("make", "solve"): 72,
         ("exam-after", "answer"): 40,
     }
-    assert rows["profile", "label"].why == "24 profile questions x 50% failed (4 of 8 in the probe)"
+    assert rows["profile", "label"].why == (
+        "24 profile questions x 50% failed (4 of 8 in the probe) x 3 votes"
+    )
     assert rows["make", "propose"].why == "12 failed x 1 skills x 2 draws = 24"
-    assert plan.calls == 212
+    assert plan.calls == 236
     assert all(row.measured for row in rows.values())
     teacher = [row for row in rows.values() if row.role == "teacher"]
     paid = sum(row.prompt_tokens + 2 * row.completion_tokens for row in teacher) / 1e6
@@ -140,7 +142,7 @@ async def test_without_a_probe_nobody_is_asked_and_the_plan_is_an_upper_bound(
     assert not (tmp_path / "run").exists()
     assert bound.seconds_most is None
     labels = bound.stages[1].agents[1]
-    assert (labels.calls, labels.completion_tokens) == (24, 24 * 1024)
+    assert (labels.calls, labels.completion_tokens) == (72, 72 * 1024)
     measured = await planned(tmp_path, server, 8)
     assert bound.calls >= measured.calls
     assert bound.tokens > measured.tokens
@@ -167,7 +169,8 @@ async def test_the_plan_reads_well_and_as_json(tmp_path: Path, server: ScriptedS
     """The terminal shows the arithmetic in words; a program reads the same back."""
     plan = await planned(tmp_path, server, 4, budget={"train_tokens": 100}, train={"epochs": 2.0})
     said = "\n".join(str(part) for part in plan_tables(plan))
-    assert "profile, label: 12 calls = 24 profile questions x 50% failed (2 of 4 in the probe)" in said
+    labels = "profile, label: 36 calls = 24 profile questions x 50% failed (2 of 4 in the probe) x 3 votes"
+    assert labels in said
     assert "train: 100 tokens of data (at most 100) x 2 epochs" in said
     assert "Measured on 4 seeds a stage." in said
     assert Plan.model_validate(json.loads(plan.model_dump_json())) == plan
